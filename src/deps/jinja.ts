@@ -1,0 +1,1 @@
+export { Template } from "npm:@huggingface/jinja@0.5.11";

@@ -1,0 +1,68 @@
+/**
+ * Every error this program raises on purpose, one class for each boundary crossed.
+ *
+ * A `UserError` is somebody's mistake (a config key, a data file, a model folder, an unreachable
+ * server): the command line prints its message without a stack trace and exits with code 2. An
+ * `EpisodeError` is one episode's failure: it is recorded as data and never ends a run. Anything
+ * else is a bug in ASTuner and keeps its stack trace.
+ *
+ * @module
+ */
+
+/** Base class of all errors raised on purpose. */
+export class ASTunerError extends Error {
+  override name = "ASTunerError";
+}
+
+/** Somebody's mistake, told as one message: what is wrong, where, and what to do about it. */
+export class UserError extends ASTunerError {
+  override name = "UserError";
+}
+
+/** A mistake in a YAML file, a `--set` or a flag. The message starts with `file:line:column`. */
+export class ConfigError extends UserError {
+  override name = "ConfigError";
+}
+
+/** Tasks that cannot be read: a missing, empty or malformed data set. */
+export class DataError extends UserError {
+  override name = "DataError";
+}
+
+/** A model folder that cannot be used: missing files, an unknown architecture, hostile weights. */
+export class ModelError extends UserError {
+  override name = "ModelError";
+}
+
+/** The GPU is missing, or cannot do what the run needs. */
+export class DeviceError extends UserError {
+  override name = "DeviceError";
+}
+
+/** An inference engine refused or failed a request. */
+export class EngineError extends ASTunerError {
+  override name = "EngineError";
+}
+
+/** Where in an episode's life it failed. */
+export type EpisodeStage =
+  | "start"
+  | "workflow"
+  | "judge"
+  | "deadline"
+  | "idle"
+  | "process";
+
+/** One episode failed; it is recorded, counted against the failure budget, and perhaps retried. */
+export class EpisodeError extends ASTunerError {
+  override name = "EpisodeError";
+
+  /** @param stage The part of the episode that failed. */
+  constructor(
+    readonly stage: EpisodeStage,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,86 @@
+/** Token trees to run forward; the arrays are those of `TreeBatch`, N nodes in depth-first order. */
+export interface TreeInput {
+  readonly tokens: Uint32Array;
+  readonly positions: Uint32Array;
+  readonly parents: Int32Array;
+  readonly visibleUntil: Uint32Array;
+  /** Nodes whose logprob is wanted, `[P]`; none of them a root. A node may stand here twice. */
+  readonly targets: Uint32Array;
+  /** Divides the logits each target is scored under, `[P]`. */
+  readonly temperature: Float32Array;
+}
+
+/** What a forward pass says of each target, `[P]`. */
+export interface TreeScores {
+  /** Logprob of the target's token at `parents[target]`, at the target's temperature. */
+  readonly logprob: Float32Array;
+  /** Entropy, in nats, of the distribution the target was drawn from. */
+  readonly entropy: Float32Array;
+}
+
+/** Derivatives of the loss with respect to a forward pass's scores, `[P]` each. */
+export interface ScoreGradients {
+  readonly logprob: Float32Array;
+  readonly entropy: Float32Array;
+}
+
+/** One AdamW step. */
+export interface StepOptions {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Decoupled weight decay, applied to matrices only. */
+  readonly weightDecay: number;
+  /** Gradients are scaled down to this global L2 norm; 0 never clips. */
+  readonly maxGradNorm: number;
+}
+
+/** A named tensor on the host, float32. */
+export interface HostTensor {
+  /** Hugging Face name, such as `model.layers.0.mlp.up_proj.weight`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** AdamW's memory. */
+export interface OptimizerState {
+  /** Optimizer steps taken. */
+  readonly step: number;
+  /** First moments, by the parameter's name. */
+  readonly m: readonly HostTensor[];
+  /** Second moments, by the parameter's name. */
+  readonly v: readonly HostTensor[];
+}
+
+/**
+ * The weights being trained, as the trainer sees them: forward, backward, step.
+ *
+ * `forward` keeps its activations until the next `forward`, and `backward` adds to the gradients of
+ * the one before it; `step` consumes the gradients and zeroes them. A `forward` with `keep: false`
+ * keeps nothing and needs no `backward`.
+ */
+export interface Policy {
+  /** Optimizer steps taken. */
+  readonly version: number;
+  /** Most tree nodes that one `forward` takes; larger batches are split by the caller. */
+  readonly maxNodes: number;
+  forward(
+    input: TreeInput,
+    options?: { readonly keep?: boolean },
+  ): Promise<TreeScores>;
+  /** Scores under the frozen reference weights (those the policy was opened with). */
+  reference(input: TreeInput): Promise<TreeScores>;
+  backward(gradients: ScoreGradients): Promise<void>;
+  /** @returns The global L2 norm of the gradients before clipping. */
+  step(options: StepOptions): Promise<{ readonly gradNorm: number }>;
+  /** Zeroes the gradients without a step. */
+  discard(): Promise<void>;
+  /** Makes the engine that shares these weights serve them under `version`. */
+  sync(version: number): Promise<void>;
+  weights(): Promise<readonly HostTensor[]>;
+  loadWeights(tensors: readonly HostTensor[]): Promise<void>;
+  optimizer(): Promise<OptimizerState>;
+  loadOptimizer(state: OptimizerState): Promise<void>;
+}

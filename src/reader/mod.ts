@@ -1,0 +1,6 @@
+/**
+ * Readers: tasks in.
+ *
+ * @module
+ */
+export type * from "./task.ts";
