@@ -1,0 +1,60 @@
+import { ModelError } from "../errors.ts";
+import {
+  isObject,
+  type JsonObject,
+  readJson,
+  readJsonIfPresent,
+} from "./_files.ts";
+import { Tokenizer } from "./tokenizer.ts";
+
+/**
+ * Reads the tokenizer of a Hugging Face model folder.
+ *
+ * Its `eosIds` are those of `generation_config.json`, or else of `config.json`, and the
+ * `eos_token` of `tokenizer_config.json`.
+ *
+ * @throws {ModelError} If a file is missing, malformed or describes an unsupported tokenizer.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const source = `${folder}/tokenizer.json`;
+  const [json, config = {}, model, generation] = await Promise.all([
+    readJson(source),
+    readJsonIfPresent(`${folder}/tokenizer_config.json`),
+    readJsonIfPresent(`${folder}/config.json`),
+    readJsonIfPresent(`${folder}/generation_config.json`),
+  ]);
+  const eosIds = generation?.eos_token_id ?? model?.eos_token_id ?? [];
+  return new Tokenizer(withConfigTokens(json, config), {
+    config,
+    eosIds: checkEosIds(eosIds, folder),
+    source,
+  });
+}
+
+function checkEosIds(value: unknown, folder: string): number[] {
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  if (!ids.every((id) => Number.isInteger(id) && (id as number) >= 0)) {
+    throw new ModelError(
+      `${folder}: eos_token_id must be a token id or a list of them, got ${
+        JSON.stringify(value)
+      }`,
+    );
+  }
+  return ids as number[];
+}
+
+/** Adds the tokens that only `added_tokens_decoder` of `tokenizer_config.json` has. */
+function withConfigTokens(json: JsonObject, config: JsonObject): JsonObject {
+  const decoder = config.added_tokens_decoder;
+  if (!isObject(decoder)) return json;
+  const present = Array.isArray(json.added_tokens) ? json.added_tokens : [];
+  const known = new Set(
+    present.map((token: unknown) => isObject(token) ? token.content : token),
+  );
+  const missing = Object.entries(decoder)
+    .filter(([, token]) => isObject(token) && !known.has(token.content))
+    .map(([id, token]) => ({ ...(token as JsonObject), id: Number(id) }));
+  return missing.length === 0
+    ? json
+    : { ...json, added_tokens: [...present, ...missing] };
+}

@@ -1,0 +1,20 @@
+/**
+ * Hugging Face formats: tokenizer, chat template, tool calls, config.json and safetensors.
+ *
+ * This room reads and writes the files of a model folder and turns text into token ids and back.
+ * With `tuner` it is the only one that knows text; it imports no other room. It knows nothing of
+ * GPUs: tensors leave it as host arrays, read lazily, and what they compute is `nn`'s business.
+ * Everything read from a file is checked here, hard, and refused with a `ModelError` that names
+ * the file and the field, so that nothing hostile or unsupported reaches the rooms above.
+ *
+ * @module
+ */
+export type { ChatMessage, ChatTextPart, ChatToolCall } from "./chat.ts";
+export { ChatTemplate } from "./chat_template.ts";
+export type { ChatTemplateOptions, RenderOptions } from "./chat_template.ts";
+export { loadChatTemplate } from "./load_chat_template.ts";
+export { loadTokenizer } from "./load_tokenizer.ts";
+export { StreamDecoder } from "./stream_decoder.ts";
+export { Tokenizer } from "./tokenizer.ts";
+export type { DecodeOptions, TokenizerOptions } from "./tokenizer.ts";
+export type { JsonObject } from "./_files.ts";
