@@ -27,6 +27,75 @@ export interface Call {
 }
 
 /**
+ * Why a call left a path that the tree already had:
+ *
+ * - `rewritten-history`: a token that an earlier call sampled stands changed in this prompt, or the
+ *   gateway says so;
+ * - `other-agent`: the agent's first call, in an episode where others spoke before;
+ * - `new-root`: not even the first token was known;
+ * - `resample`: the whole prompt was known, and another continuation was sampled;
+ * - `parallel`: both follow the same sampled tokens, with other prompt tokens after them;
+ * - `new-conversation`: the prompts part before anything was sampled.
+ */
+export type BranchKind =
+  | "rewritten-history"
+  | "other-agent"
+  | "new-root"
+  | "resample"
+  | "parallel"
+  | "new-conversation";
+
+/** Where and why a call left a path that the tree already had. */
+export interface BranchCause {
+  readonly kind: BranchKind;
+  /** Tokens shared before the paths part. */
+  readonly depth: number;
+  /** The oldest token id that followed there before this call. */
+  readonly expected: number;
+  /** The token id that this call has instead. */
+  readonly found: number;
+  /** The gateway's words, where it gave any. */
+  readonly detail?: string;
+}
+
+/** A call as it stands in its episode's token tree. */
+export interface Recorded {
+  readonly id: string;
+  readonly agent: string;
+  /** Prompt tokens. */
+  readonly promptLength: number;
+  /** Sampled tokens: the last `sampledLength` nodes of the path to `leaf`. */
+  readonly sampledLength: number;
+  /** Node of the call's last token; −1 for a call without any token. */
+  readonly leaf: number;
+  /** Logprob of each sampled token at the sampling temperature. */
+  readonly logprobs: Float32Array;
+  readonly temperature: number;
+  readonly finishReason: Call["finishReason"];
+  readonly policyVersion: number;
+  /** Leading tokens that the tree had before. */
+  readonly shared: number;
+  /** Tokens that the call added. */
+  readonly added: number;
+  /** Where the call left an older path; absent where it continued one, or repeated it. */
+  readonly branch?: BranchCause;
+  /** Why the call yields no loss term; absent where it is trainable. */
+  readonly untrainable?: string;
+}
+
+/** One root-to-leaf token path through an episode's calls, for tests and inspection. */
+export interface Timeline {
+  /** Id of the call that ends it. */
+  readonly call: string;
+  readonly agent: string;
+  readonly tokens: Uint32Array;
+  /** 1 where a trainable call sampled the token, else 0. */
+  readonly trained: Uint8Array;
+  /** Logprob of each trained token at the engine; NaN elsewhere. */
+  readonly logprobs: Float32Array;
+}
+
+/**
  * The trainer's only input: tokens of one or more trees in depth-first order, N in all, and the
  * loss terms over them. Query `q` attends to key `k` exactly when `k ≤ q < visibleUntil[k]`.
  */
@@ -41,9 +110,14 @@ export interface TreeBatch {
   readonly visibleUntil: Uint32Array;
   /** Loss terms, M in all. */
   readonly terms: Terms;
+  /** Ids of the episodes in the batch, in the order that `terms.episode` counts. */
+  readonly episodes: readonly string[];
 }
 
-/** One entry for each sampled token of each episode, `[M]`; grouped by episode, in time order. */
+/**
+ * One entry for each sampled token of each episode, `[M]`: grouped by episode, then by call, calls
+ * in depth-first order.
+ */
 export interface Terms {
   /** Index of the sampled token; its distribution stands at `parents[node]`, `[M]`. */
   readonly node: Uint32Array;
