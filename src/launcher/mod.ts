@@ -1,0 +1,11 @@
+/**
+ * Launcher: starts and stops what a command needs.
+ *
+ * It opens, in order, the model folder, the GPU, the gateway, the runner, the trainer and the run
+ * directory, hands them to the backbone that the configuration names, and closes them in reverse,
+ * also when something fails on the way. It decides nothing about training, and prints nothing:
+ * what happens goes to the caller's `View`.
+ *
+ * @module
+ */
+export type * from "./types.ts";

@@ -1,0 +1,30 @@
+import type { RunEvent, View } from "./events.ts";
+
+/** A run for another program: one JSON object a line for each step, and one at the end. */
+export class JsonView implements View {
+  readonly #write: (text: string) => void;
+
+  /** @param write Takes whole lines. */
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  show(event: RunEvent): void {
+    switch (event.event) {
+      case "step":
+      case "done":
+      case "stopped":
+        this.#write(JSON.stringify(event) + "\n");
+        return;
+      case "start":
+      case "progress":
+      case "evaluation":
+      case "note":
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  [Symbol.dispose](): void {}
+}

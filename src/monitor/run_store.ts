@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import {
+  appendJsonLine,
+  filterJsonLines,
+  readJsonLines,
+  writeJsonLines,
+} from "./_json_lines.ts";
+import { replaceFile, writeAll } from "./_replace_file.ts";
+import type { Evaluation, StepRecord } from "./events.ts";
+import { explainWrite } from "./explain_write.ts";
+
+const CONFIG = "config.yaml";
+const METRICS = "metrics.jsonl";
+const EVALUATIONS = "evaluations.jsonl";
+const EPISODES = "episodes";
+const CHECKPOINTS = "checkpoints";
+const LOCK = "lock";
+
+/**
+ * A run's directory: the resolved configuration, one line a step in `metrics.jsonl`, one line an
+ * evaluation in `evaluations.jsonl`, every episode in `episodes/`, and `checkpoints/`.
+ *
+ * Whatever moment the program is killed at, the directory can be reopened. One process at a time
+ * holds it; the lock ends with the process.
+ */
+export class RunStore implements Disposable {
+  /** Path of the run directory. */
+  readonly directory: string;
+  readonly #lock: Deno.FsFile;
+
+  private constructor(directory: string, lock: Deno.FsFile) {
+    this.directory = directory;
+    this.#lock = lock;
+  }
+
+  /**
+   * Starts a run in a new or empty directory.
+   *
+   * @param config The resolved configuration, as YAML.
+   * @throws {UserError} If the directory holds a run already, or cannot be written.
+   */
+  static async create(directory: string, config: string): Promise<RunStore> {
+    if (await exists(join(directory, CONFIG))) {
+      throw new UserError(
+        `${directory} holds a run already: continue it with --resume ${directory}, ` +
+          `or choose another --run-dir`,
+      );
+    }
+    await explainWrite(directory, async () => {
+      for (const folder of [EPISODES, CHECKPOINTS]) {
+        await Deno.mkdir(join(directory, folder), { recursive: true });
+      }
+    });
+    const store = new RunStore(directory, await lockDirectory(directory));
+    const bytes = new TextEncoder().encode(config);
+    await replaceFile(
+      join(directory, CONFIG),
+      (file) => writeAll(file, bytes),
+    );
+    return store;
+  }
+
+  /**
+   * Reopens a run that was stopped, finished or killed.
+   *
+   * @throws {UserError} If there is no run, or another process is at work on it.
+   */
+  static async reopen(directory: string): Promise<RunStore> {
+    if (!await exists(join(directory, CONFIG))) {
+      throw new UserError(
+        `No run in ${directory}: it has no ${CONFIG}; give --resume the directory of a run`,
+      );
+    }
+    return new RunStore(directory, await lockDirectory(directory));
+  }
+
+  /** Where the checkpoints are. */
+  get checkpoints(): string {
+    return join(this.directory, CHECKPOINTS);
+  }
+
+  /** The configuration that the run was started with, as YAML. */
+  config(): Promise<string> {
+    return Deno.readTextFile(join(this.directory, CONFIG));
+  }
+
+  /** The steps recorded so far, in order. */
+  async steps(): Promise<StepRecord[]> {
+    return await readJsonLines(this.#path(METRICS)) as StepRecord[];
+  }
+
+  /** The evaluations recorded so far, in order. */
+  async evaluations(): Promise<Evaluation[]> {
+    return await readJsonLines(this.#path(EVALUATIONS)) as Evaluation[];
+  }
+
+  /** Records a finished step. */
+  async appendStep(record: StepRecord): Promise<void> {
+    await appendJsonLine(this.#path(METRICS), record);
+  }
+
+  /** Records a finished evaluation. */
+  async appendEvaluation(evaluation: Evaluation): Promise<void> {
+    await appendJsonLine(this.#path(EVALUATIONS), evaluation);
+  }
+
+  /**
+   * Records the episodes of a step: one JSON object a line, the token tree included.
+   *
+   * @param kind `"train"`, or the kind of evaluation: `"sampled"`, `"greedy"`.
+   */
+  async writeEpisodes(
+    step: number,
+    kind: string,
+    episodes: Iterable<unknown>,
+  ): Promise<void> {
+    const name = `${String(step).padStart(6, "0")}-${kind}.jsonl`;
+    await writeJsonLines(this.#path(EPISODES, name), episodes);
+  }
+
+  /** Forgets what happened after `step`, and any half-written line. */
+  async cutAfter(step: number): Promise<void> {
+    const keep = (record: unknown) => (record as { step: number }).step <= step;
+    await filterJsonLines(this.#path(METRICS), keep);
+    await filterJsonLines(this.#path(EVALUATIONS), keep);
+    for await (const { name } of Deno.readDir(this.#path(EPISODES))) {
+      if (parseInt(name) > step || name.endsWith(".tmp")) {
+        await Deno.remove(this.#path(EPISODES, name));
+      }
+    }
+  }
+
+  /** Lets another process have the directory. */
+  [Symbol.dispose](): void {
+    this.#lock.close();
+  }
+
+  #path(...parts: string[]): string {
+    return join(this.directory, ...parts);
+  }
+}
+
+async function lockDirectory(directory: string): Promise<Deno.FsFile> {
+  const path = join(directory, LOCK);
+  const file = await explainWrite(
+    path,
+    () => Deno.open(path, { write: true, create: true }),
+  );
+  if (await file.tryLock(true)) return file;
+  file.close();
+  throw new UserError(
+    `Another process is at work in ${directory}: wait for it, or choose another --run-dir`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
