@@ -1,0 +1,64 @@
+import type { Problem } from "./_problem.ts";
+import type { Config, ServeConfig } from "./schema.ts";
+
+/** Values that are each allowed, but impossible together. */
+export function* impossibleCombinations(
+  config: ServeConfig & Partial<Config>,
+): Generator<Problem> {
+  const { engine, judge, rollout, tasks, train } = config;
+  if (judge.path !== null && judge.name !== null) {
+    yield {
+      path: ["judge", "name"],
+      message: "cannot stand beside judge.path; keep one of the two",
+    };
+  }
+  if (tasks) yield* splits(tasks);
+  if (train.warmup_steps > train.steps) {
+    yield {
+      path: ["train", "warmup_steps"],
+      message:
+        `must be at most train.steps (${train.steps}), got ${train.warmup_steps}`,
+    };
+  }
+  if (train.minibatches > rollout.batch_tasks) {
+    yield {
+      path: ["train", "minibatches"],
+      message:
+        `must be at most rollout.batch_tasks (${rollout.batch_tasks}), since a group is never split, got ${train.minibatches}`,
+    };
+  }
+  if (engine.max_context !== null && rollout.max_tokens >= engine.max_context) {
+    yield {
+      path: ["rollout", "max_tokens"],
+      message:
+        `must be less than engine.max_context (${engine.max_context}), got ${rollout.max_tokens}`,
+    };
+  }
+  const { preset, advantage } = train.algorithm;
+  const alone = advantage === null
+    ? preset === "reinforce++"
+    : advantage === "batch";
+  if (rollout.group_size === 1 && !alone) {
+    yield {
+      path: ["rollout", "group_size"],
+      message:
+        `must be at least 2, since ${preset} compares the episodes of a group with one another, got 1`,
+    };
+  }
+}
+
+function* splits(tasks: Config["tasks"]): Generator<Problem> {
+  const ways = [
+    tasks.validation !== null && "validation",
+    tasks.validation_ratio > 0 && "validation_ratio",
+    tasks.split_key !== null && "split_key",
+  ].filter((way) => way !== false);
+  if (ways.length > 1) {
+    yield {
+      path: ["tasks", ways[1]!],
+      message: `cannot stand beside tasks.${
+        ways[0]
+      }; keep one way of holding tasks out`,
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import { resolve } from "node:path";
+import type { Problem } from "./_problem.ts";
+import type { SchemaNode } from "./_schema_node.ts";
+
+/**
+ * `value` with every path in it made absolute, relative ones being relative to `base`, and every
+ * section without keys (`eval:` and nothing under it) made an empty one.
+ */
+export function absolutePaths(
+  value: unknown,
+  node: SchemaNode | undefined,
+  base: string,
+): unknown {
+  if (value === null && node?.type === "object") return {};
+  if (typeof value === "string") {
+    return isPath(node) ? resolve(base, value) : value;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => absolutePaths(item, node?.items, base));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [
+      key,
+      absolutePaths(child, node?.properties?.[key], base),
+    ]),
+  );
+}
+
+/** A problem for each file or folder that must be there and is not. */
+export function* missingPaths(
+  value: unknown,
+  node: SchemaNode | undefined,
+  path: readonly string[] = [],
+): Generator<Problem> {
+  if (typeof value === "string") {
+    if (node?.mustExist && !exists(value)) {
+      yield { path, message: `leads nowhere: there is no ${value}` };
+    }
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, child] of Object.entries(value)) {
+      yield* missingPaths(child, node?.properties?.[key], [...path, key]);
+    }
+  }
+}
+
+function isPath(node: SchemaNode | undefined): boolean {
+  return node?.format === "path";
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { parseDocument } from "../deps/yaml.ts";
+import { ConfigError } from "../errors.ts";
+
+/** A value given outside the YAML file; it wins over the file's. */
+export interface Override {
+  /** Dotted key, such as `train.steps`. */
+  readonly key: string;
+  readonly value: unknown;
+  /** What the user typed, for the messages: `--set train.steps=3`. */
+  readonly source: string;
+}
+
+/**
+ * Reads a `--set` argument, `a.b=c`; the value is YAML: a number, a boolean, a string, `[a, b]`.
+ *
+ * @throws {ConfigError} Where it is not of that form.
+ */
+export function parseSet(argument: string): Override {
+  const source = `--set ${argument}`;
+  const [, key, text] = /^([a-z_]\w*(?:\.\w+)*)=(.*)$/s.exec(argument) ?? [];
+  if (key === undefined || text === undefined) {
+    throw new ConfigError(
+      `${source}: Expected a dotted key and a value, as in --set train.steps=20`,
+    );
+  }
+  return flagOverride(key, text, source);
+}
+
+/**
+ * The override that a flag such as `--steps 3` stands for.
+ *
+ * @throws {ConfigError} Where the text is not YAML.
+ */
+export function flagOverride(
+  key: string,
+  text: string,
+  source: string,
+): Override {
+  const document = parseDocument(text, { prettyErrors: false });
+  const mistake = document.errors[0] ?? document.warnings[0];
+  if (mistake !== undefined) {
+    throw new ConfigError(
+      `${source}: The value is not valid YAML: ${mistake.message}`,
+    );
+  }
+  return { key, value: document.toJS(), source };
+}

@@ -1,0 +1,27 @@
+import { z } from "../../deps/zod.ts";
+
+/** The inference engine that serves the policy to the workflow. */
+export interface EngineConfig {
+  readonly kind: "webgpu";
+  readonly max_context: number | null;
+  readonly max_batch: number;
+  readonly steps_per_submission: number;
+}
+
+/** Schema of `engine`. */
+export const engineSchema: z.ZodType<EngineConfig> = z.strictObject({
+  kind: z.enum(["webgpu"]).default("webgpu").describe(
+    "What samples the tokens: webgpu is the engine embedded in this program.",
+  ),
+  max_context: z.int().min(2).nullable().default(null).describe(
+    "Longest sequence in tokens, prompt and answer together; null takes the model's own limit.",
+  ),
+  max_batch: z.int().min(1).default(128).describe(
+    "Most sequences decoded at the same time; more wait their turn.",
+  ),
+  steps_per_submission: z.int().min(1).default(16).describe(
+    "Tokens decoded between two visits of the scheduler; more is faster, fewer lets sequences join and leave sooner.",
+  ),
+}).prefault({}).describe(
+  "The inference engine that serves the policy to the workflow.",
+);

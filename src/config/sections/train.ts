@@ -1,0 +1,61 @@
+import { z } from "../../deps/zod.ts";
+import { type AlgorithmConfig, algorithmSchema } from "./algorithm.ts";
+
+/** How the weights are updated. */
+export interface TrainConfig {
+  readonly backbone: "webgpu" | "debug";
+  readonly steps: number;
+  readonly method: "full";
+  readonly algorithm: AlgorithmConfig;
+  readonly learning_rate: number;
+  readonly warmup_steps: number;
+  readonly decay: "none" | "linear" | "cosine";
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  readonly weight_decay: number;
+  readonly max_grad_norm: number;
+  readonly epochs: number;
+  readonly minibatches: number;
+  readonly max_nodes: number;
+}
+
+/** Schema of `train`. */
+export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
+  backbone: z.enum(["webgpu", "debug"]).default("webgpu").describe(
+    "Who updates the weights: webgpu is this program; debug runs the episodes and updates nothing.",
+  ),
+  steps: z.int().min(0).default(100).describe("Training steps."),
+  method: z.enum(["full"]).default("full").describe(
+    "Which weights are trained: full trains all of them.",
+  ),
+  algorithm: algorithmSchema,
+  learning_rate: z.number().positive().default(1e-5).describe(
+    "Learning rate at its height.",
+  ),
+  warmup_steps: z.int().min(0).default(0).describe(
+    "Steps over which the learning rate rises linearly from 0.",
+  ),
+  decay: z.enum(["none", "linear", "cosine"]).default("none").describe(
+    "How the learning rate falls to 0 between the warm-up and the last step.",
+  ),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.99]).describe("AdamW's decay of its two moments."),
+  epsilon: z.number().positive().default(1e-8).describe(
+    "AdamW's guard against division by zero.",
+  ),
+  weight_decay: z.number().min(0).default(0).describe(
+    "AdamW's decoupled weight decay, of matrices only.",
+  ),
+  max_grad_norm: z.number().min(0).default(1).describe(
+    "Gradients are scaled down to this global norm; 0 never clips.",
+  ),
+  epochs: z.int().min(1).default(1).describe(
+    "Passes over the episodes of a step.",
+  ),
+  minibatches: z.int().min(1).default(1).describe(
+    "Optimizer steps in a pass, each on its share of the groups.",
+  ),
+  max_nodes: z.int().min(64).default(4096).describe(
+    "Most tree nodes in a forward pass; larger batches are split without changing the gradient.",
+  ),
+}).prefault({ algorithm: {} }).describe("How the weights are updated.");
