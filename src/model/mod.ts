@@ -12,9 +12,17 @@
 export type { ChatMessage, ChatTextPart, ChatToolCall } from "./chat.ts";
 export { ChatTemplate } from "./chat_template.ts";
 export type { ChatTemplateOptions, RenderOptions } from "./chat_template.ts";
+export { detectToolFormat } from "./detect_tool_format.ts";
+export { hermesToolFormat } from "./hermes_tool_format.ts";
 export { loadChatTemplate } from "./load_chat_template.ts";
 export { loadTokenizer } from "./load_tokenizer.ts";
 export { StreamDecoder } from "./stream_decoder.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export type { DecodeOptions, TokenizerOptions } from "./tokenizer.ts";
 export type { JsonObject } from "./_files.ts";
+export type {
+  ParsedReply,
+  ToolCall,
+  ToolFormat,
+  ToolStream,
+} from "./tool_format.ts";

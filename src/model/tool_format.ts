@@ -1,0 +1,29 @@
+/** A tool call that a model wrote. */
+export interface ToolCall {
+  readonly name: string;
+  /** JSON text of an object; numbers keep the digits the model wrote. */
+  readonly arguments: string;
+}
+
+/** A model's reply, or a piece of it, with the tool calls taken out of the text. */
+export interface ParsedReply {
+  readonly content: string;
+  readonly toolCalls: readonly ToolCall[];
+}
+
+/** Parses one reply while it is being written. */
+export interface ToolStream {
+  /** Takes the next text; returns what is certain by now and was not returned before. */
+  push(text: string): ParsedReply;
+  /** Ends the reply; returns what was held back. */
+  end(): ParsedReply;
+}
+
+/** How a family of models writes tool calls. */
+export interface ToolFormat {
+  readonly name: string;
+  /** Parses a complete reply. What looks like a call but is malformed stays content. */
+  parse(text: string): ParsedReply;
+  /** Starts parsing a reply that is still being written; the pieces add up to `parse` of the whole. */
+  stream(): ToolStream;
+}
