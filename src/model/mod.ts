@@ -26,3 +26,5 @@ export type {
   ToolFormat,
   ToolStream,
 } from "./tool_format.ts";
+export { QWEN2_PRETOKENIZER, trainBpe } from "./train_bpe.ts";
+export type { TrainBpeOptions } from "./train_bpe.ts";
