@@ -1,0 +1,98 @@
+// C = op(A) · op(B) [+ R] [+ bias]; 64 × 64 tiles staged through workgroup memory, for real GPUs.
+//
+// Modes, shapes, epilogue and order of summation are those of gemm_subgroup.wgsl.
+//
+// Grid: x = ceil(N / 64), y = ceil(M / 64); 16 × 16 threads of 4 × 4 elements each.
+@group(0) @binding(0) var<storage, read> A: array<f32>;
+@group(0) @binding(1) var<storage, read> B: array<f32>;
+@group(0) @binding(2) var<storage, read_write> C: array<f32>;
+@group(0) @binding(3) var<storage, read> rows: vec4u;
+//! if RESIDUAL
+@group(0) @binding(4) var<storage, read> R: array<f32>;
+//! end
+//! if BIAS
+@group(0) @binding($(4 + RESIDUAL)) var<storage, read> bias: array<f32>;
+//! end
+
+var<workgroup> tile_a: array<f32, 1024>; // [16 k][64 m]
+var<workgroup> tile_b: array<vec4f, 256>; // [16 k][64 n]
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let row0 = group.y * 64u;
+  let col0 = group.x * 64u;
+//! if MODE == 2
+  let depth = rows.x;
+//! else
+  let depth = $(K)u;
+//! end
+  //! for i in 0..4
+  var c$i = vec4f();
+  //! end
+  for (var k0 = 0u; k0 < depth; k0 += 16u) {
+    for (var i = thread; i < 1024u; i += 256u) {
+//! if MODE == 2
+      let k = k0 + i / 64u;
+      let m = row0 + i % 64u;
+      tile_a[i] = select(0.0, A[k * $(M)u + m], k < depth && m < $(M)u);
+//! else
+      let k = k0 + i % 16u;
+      tile_a[i % 16u * 64u + i / 16u] = select(0.0, A[(row0 + i / 16u) * $(K)u + k], k < depth);
+//! end
+    }
+    for (var i = thread; i < 1024u; i += 256u) {
+//! if MODE == 1
+      let k = k0 + i % 16u;
+      let n = col0 + i / 16u;
+      let value = select(0.0, B[n * $(K)u + k], k < depth && n < $(N)u);
+      tile_b[i % 16u * 16u + i / 64u][i / 16u % 4u] = value;
+//! else
+      let k = k0 + i / 64u;
+      let n = col0 + i % 64u;
+      tile_b[i / 4u][i % 4u] = select(0.0, B[k * $(N)u + n], k < depth && n < $(N)u);
+//! end
+    }
+    workgroupBarrier();
+    // Rows past the end would add zeroes, but fma(0, b, c) is not c for every b: stop where A stops.
+    let steps = min(16u, depth - k0);
+    for (var k = 0u; k < steps; k++) {
+      let b = tile_b[k * 16u + local.x];
+      //! for i in 0..4
+      c$i = fma(vec4f(tile_a[k * 64u + local.y * 4u + $(i)u]), b, c$i);
+      //! end
+    }
+    workgroupBarrier();
+  }
+  //! for i in 0..4
+  {
+    let row = row0 + local.y * 4u + $(i)u;
+    //! for j in 0..4
+    {
+      let col = col0 + local.x * 4u + $(j)u;
+//! if MODE == 2
+      if (col < $(N)u && row < $(M)u) {
+//! else
+      if (col < $(N)u) {
+//! end
+        let at = row * $(N)u + col;
+        var value = c$i[$j];
+//! if MODE == 2
+        value += C[at];
+//! end
+//! if RESIDUAL
+        value += R[at];
+//! end
+//! if BIAS
+        value += bias[col];
+//! end
+        C[at] = value;
+      }
+    }
+    //! end
+  }
+  //! end
+}

@@ -1,0 +1,274 @@
+import { DeviceError } from "../errors.ts";
+import {
+  type GpuDevice,
+  requestDevice,
+  type RequestDeviceOptions,
+} from "./device.ts";
+import { expand, type KernelParameters } from "./expand.ts";
+import { subgroupDialect } from "./_subgroups.ts";
+
+/** A stretch of a GPU buffer, in bytes; the offset is a multiple of 256. */
+export interface View {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** A compiled kernel. */
+export interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** A kernel with its buffers: one dispatch once a grid is given. */
+export interface Op {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+}
+
+/** Workgroups along x, y and z. */
+export type Grid = readonly [number, number?, number?];
+
+/** Bytes to bring back: where they are, and how many. */
+export interface ReadRequest {
+  readonly view: View;
+  /** @default the whole view */
+  readonly bytes?: number;
+}
+
+/**
+ * The device, its buffers and its compiled kernels.
+ *
+ * Deno does not see GPU memory, so buffers are destroyed by hand: `dispose` destroys the device and
+ * everything on it.
+ */
+export class Gpu implements Disposable {
+  readonly #kernels = new Map<string, Kernel>();
+  readonly #buffers = new Set<GPUBuffer>();
+  #staging: GPUBuffer | undefined;
+  #failure: string | undefined;
+  #allocated = 0;
+
+  private constructor(readonly info: GpuDevice) {
+    info.device.addEventListener("uncapturederror", (event) => {
+      this.#failure ??= (event as GPUUncapturedErrorEvent).error.message;
+      event.preventDefault();
+    });
+  }
+
+  /**
+   * Opens the GPU.
+   *
+   * @throws {DeviceError} If there is none.
+   */
+  static async open(options: RequestDeviceOptions = {}): Promise<Gpu> {
+    return new Gpu(await requestDevice(options));
+  }
+
+  get device(): GPUDevice {
+    return this.info.device;
+  }
+
+  /** Threads of a workgroup that run in step; kernels call it `S`. */
+  get lanes(): number {
+    return this.info.lanes;
+  }
+
+  /** Bytes of all live buffers. */
+  get allocated(): number {
+    return this.#allocated;
+  }
+
+  /** Makes a zeroed storage buffer of at least `bytes` bytes. */
+  buffer(bytes: number): View {
+    const size = Math.max(256, Math.ceil(bytes / 256) * 256);
+    if (size > this.device.limits.maxStorageBufferBindingSize) {
+      throw new DeviceError(
+        `A GPU buffer of ${(size / 2 ** 20).toFixed(0)} MiB was asked for, ` +
+          `but ${this.info.adapter} binds at most ` +
+          `${
+            (this.device.limits.maxStorageBufferBindingSize / 2 ** 20).toFixed(
+              0,
+            )
+          } MiB; ` +
+          "lower train.max_nodes, engine.max_batch or engine.max_context",
+      );
+    }
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST |
+      GPUBufferUsage.COPY_SRC;
+    const buffer = this.device.createBuffer({ size, usage });
+    this.#buffers.add(buffer);
+    this.#allocated += size;
+    return { buffer, offset: 0, size };
+  }
+
+  /** A storage buffer that holds `data`. */
+  upload(data: Float32Array | Uint32Array | Int32Array): View {
+    const view = this.buffer(data.byteLength);
+    this.write(view, data);
+    return view;
+  }
+
+  /** Writes `data` at the start of `view`, ordered before whatever is submitted next. */
+  write(view: View, data: Float32Array | Uint32Array | Int32Array): void {
+    this.device.queue.writeBuffer(
+      view.buffer,
+      view.offset,
+      data.buffer as ArrayBuffer,
+      data.byteOffset,
+      data.byteLength,
+    );
+  }
+
+  /** Frees a buffer made by `buffer` or `upload`. */
+  free(view: View): void {
+    if (!this.#buffers.delete(view.buffer)) return;
+    this.#allocated -= view.buffer.size;
+    view.buffer.destroy();
+  }
+
+  /** Compiles a kernel once; `S` (the lanes) is always among its parameters. */
+  kernel(source: string, parameters: KernelParameters = {}): Kernel {
+    const S = this.lanes;
+    const code = subgroupDialect(expand(source, { S, ...parameters }), {
+      lanes: S,
+      native: this.info.subgroups,
+    });
+    let kernel = this.#kernels.get(code);
+    if (!kernel) {
+      kernel = this.#compile(code);
+      this.#kernels.set(code, kernel);
+    }
+    return kernel;
+  }
+
+  #compile(code: string): Kernel {
+    // An explicit layout, since an automatic one drops bindings that a variant does not use.
+    const entries = [
+      ...code.matchAll(/@binding\((\d+)\)\s+var<(\w+)(?:,\s*(\w+))?>/g),
+    ].map(
+      ([, binding, space, access]): GPUBindGroupLayoutEntry => ({
+        binding: Number(binding),
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: {
+          type: space === "uniform"
+            ? "uniform"
+            : access === "read_write"
+            ? "storage"
+            : "read-only-storage",
+        },
+      }),
+    );
+    const layout = this.device.createBindGroupLayout({ entries });
+    const pipeline = this.device.createComputePipeline({
+      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: {
+        module: this.device.createShaderModule({ code }),
+        entryPoint: "main",
+      },
+    });
+    return { pipeline, layout };
+  }
+
+  /** Gives a kernel its buffers, in the order of its bindings. */
+  op(kernel: Kernel, views: readonly View[]): Op {
+    const entries = views.map((resource, binding) => ({ binding, resource }));
+    const bindGroup = this.device.createBindGroup({
+      layout: kernel.layout,
+      entries,
+    });
+    return { pipeline: kernel.pipeline, bindGroup };
+  }
+
+  /** Records dispatches into one pass and submits them; returns at once. */
+  submit(record: (dispatch: (op: Op, grid: Grid) => void) => void): void {
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    record((op, [x, y = 1, z = 1]) => {
+      if (x === 0 || y === 0 || z === 0) return;
+      pass.setPipeline(op.pipeline);
+      pass.setBindGroup(0, op.bindGroup);
+      pass.dispatchWorkgroups(x, y, z);
+    });
+    pass.end();
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Zeroes views, ordered before whatever is submitted next. */
+  clear(views: readonly View[]): void {
+    const encoder = this.device.createCommandEncoder();
+    for (const view of views) {
+      encoder.clearBuffer(view.buffer, view.offset, view.size);
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Waits for all submitted work and brings bytes back. In Deno this blocks the thread while the GPU
+   * works and takes 10 ms more, so one call should fetch all that is wanted.
+   *
+   * @throws {DeviceError} If the device failed since the last call.
+   */
+  async read(requests: readonly ReadRequest[]): Promise<ArrayBuffer[]> {
+    const sizes = requests.map(({ view, bytes = view.size }) =>
+      Math.ceil(bytes / 4) * 4
+    );
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const staging = this.#stagingBuffer(total);
+    const encoder = this.device.createCommandEncoder();
+    let at = 0;
+    requests.forEach(({ view }, i) => {
+      encoder.copyBufferToBuffer(
+        view.buffer,
+        view.offset,
+        staging,
+        at,
+        sizes[i]!,
+      );
+      at += sizes[i]!;
+    });
+    this.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, Math.max(4, total));
+    this.check();
+    const range = staging.getMappedRange(0, Math.max(4, total));
+    at = 0;
+    const results = requests.map(({ view, bytes = view.size }, i) => {
+      const result = range.slice(at, at + bytes);
+      at += sizes[i]!;
+      return result;
+    });
+    staging.unmap();
+    return results;
+  }
+
+  /** Throws what the device complained about since the last check, if anything. */
+  check(): void {
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    this.#failure = undefined;
+    throw new Error(`The GPU refused a command: ${failure}`);
+  }
+
+  #stagingBuffer(bytes: number): GPUBuffer {
+    if (this.#staging && this.#staging.size >= bytes) return this.#staging;
+    this.#staging?.destroy();
+    this.#staging = this.device.createBuffer({
+      size: Math.max(4096, 2 ** Math.ceil(Math.log2(Math.max(1, bytes)))),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    return this.#staging;
+  }
+
+  [Symbol.dispose](): void {
+    for (const buffer of this.#buffers) buffer.destroy();
+    this.#buffers.clear();
+    this.#staging?.destroy();
+    this.#kernels.clear();
+    this.device.destroy();
+  }
+}
+
+/** A part of a view, in bytes from its start. */
+export function slice(view: View, offset: number, size: number): View {
+  return { buffer: view.buffer, offset: view.offset + offset, size };
+}

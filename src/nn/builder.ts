@@ -1,0 +1,123 @@
+import {
+  gemm,
+  type GemmMode,
+  type GemmPlanner,
+  type GemmViews,
+  type Gpu,
+  type Grid,
+  type KernelParameters,
+  type Op,
+  type View,
+} from "../gpu/mod.ts";
+import { SOURCES } from "./_kernels.ts";
+import { literal, type TransformerShape } from "./shape.ts";
+
+/** One dispatch of a recorded sequence, over however many rows there are this time. */
+export interface Step {
+  readonly op: Op;
+  /** Workgroups for `rows` rows, a multiple of 64. */
+  grid(rows: number): Grid;
+}
+
+/** Rows that one subgroup normalises in turn. */
+const NORM_ROWS = 8;
+/** Rows that are summed by one workgroup before the second stage of a column sum. */
+export const CHUNK = 64;
+
+/** Builds steps for one model: the kernels with this model's literals filled in. */
+export class StepBuilder {
+  readonly #literals: KernelParameters;
+
+  /** @param rows The buffer whose first u32 is the padded number of rows, four u32. */
+  constructor(
+    readonly gpu: Gpu,
+    readonly planner: GemmPlanner,
+    readonly shape: TransformerShape,
+    readonly rows: View,
+  ) {
+    this.#literals = {
+      D: shape.hiddenSize,
+      H: shape.heads,
+      K: shape.kvHeads,
+      HD: shape.headDim,
+      F: shape.feedForward,
+      QK_NORM: Number(shape.qkNorm),
+      EPSILON: literal(shape.normEpsilon),
+      SCALE: literal(Math.fround(1 / Math.sqrt(shape.headDim))),
+    };
+  }
+
+  /** A step of any kernel; `extra` adds to the model's literals. */
+  step(
+    source: keyof typeof SOURCES,
+    views: readonly View[],
+    grid: (rows: number) => Grid,
+    extra: KernelParameters = {},
+  ): Step {
+    const kernel = this.gpu.kernel(SOURCES[source], { ...this.#literals, ...extra });
+    return { op: this.gpu.op(kernel, views), grid };
+  }
+
+  /** C [rows, N] = A [rows, K] · Bᵀ or · B, or C [M, N] += Aᵀ [rows, M] · B [rows, N]. */
+  product(
+    mode: GemmMode,
+    size: { readonly M?: number; readonly N: number; readonly K?: number },
+    views: Omit<GemmViews, "rows">,
+    rows: View = this.rows,
+  ): Step {
+    const { M = 1024, N, K = 1024 } = size;
+    const shape = { mode, M, N, K };
+    return gemm(this.gpu, shape, this.planner.plan(shape), { ...views, rows });
+  }
+
+  /** Y = RMSNorm(X), and 1 / RMS of each row. */
+  norm(X: View, gain: View, Y: View, rstd: View): Step {
+    const grid = (rows: number): Grid => [rows / NORM_ROWS];
+    return this.step("rmsNorm", [X, gain, Y, rstd], grid, { ROWS: NORM_ROWS });
+  }
+
+  /** dX += (or =) the gradient of RMSNorm. */
+  normBackward(X: View, gain: View, rstd: View, dY: View, dX: View, accumulate: boolean): Step {
+    const grid = (rows: number): Grid => [rows / NORM_ROWS];
+    const extra = { ROWS: NORM_ROWS, ACCUMULATE: Number(accumulate) };
+    return this.step("rmsNormBackward", [X, gain, rstd, dY, dX], grid, extra);
+  }
+
+  /** sums [N] += the column sums of dY [rows, N], times X · rstd where given (the gradient of a gain). */
+  columnSums(
+    N: number,
+    dY: View,
+    sums: View,
+    partial: View,
+    of?: { readonly X: View; readonly rstd: View },
+    rows: View = this.rows,
+  ): readonly Step[] {
+    const columns = Math.ceil(N / 4 / this.gpu.lanes);
+    const views = of ? [dY, partial, rows, of.X, of.rstd] : [dY, partial, rows];
+    return [
+      this.step("columnSums", views, (rows) => [Math.ceil(rows / CHUNK), columns], {
+        N,
+        CHUNK,
+        GAIN: Number(of !== undefined),
+      }),
+      this.sumPartials({ N, pitch: N, offset: 0 }, partial, sums, rows),
+    ];
+  }
+
+  /** sums [N] += Σ over chunks of partial [chunks, pitch] from column `offset` on. */
+  sumPartials(
+    size: { readonly N: number; readonly pitch: number; readonly offset: number },
+    partial: View,
+    sums: View,
+    rows: View = this.rows,
+  ): Step {
+    const { N, pitch: PITCH, offset: OFFSET } = size;
+    const grid = (): Grid => [Math.ceil(N / this.gpu.lanes)];
+    return this.step("sumPartials", [partial, sums, rows], grid, { N, PITCH, OFFSET, CHUNK });
+  }
+}
+
+/** A grid of `groups` workgroups, folded where it exceeds the 65,535 that a dimension may have. */
+export function flat(groups: number): Grid {
+  return groups <= 65535 ? [groups] : [65535, Math.ceil(groups / 65535)];
+}

@@ -1,0 +1,185 @@
+import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
+import { UserError } from "../errors.ts";
+import { flat, type Step, StepBuilder } from "./builder.ts";
+import { type BatchViews, buildLayer, type Layer, type Scratch } from "./layer.ts";
+import { LossHead } from "./loss_head.ts";
+import type { Parameters } from "./parameters.ts";
+import type { ScoreGradients, TreeInput, TreeScores } from "./policy.ts";
+import { rotaryTable } from "./rotary.ts";
+import { roundUp, type TransformerShape } from "./shape.ts";
+import { planTargets } from "./targets.ts";
+import { visibleTiles } from "./tiles.ts";
+
+/**
+ * A decoder over token trees, forward and backward, with its activations.
+ *
+ * A batch is padded to a multiple of 64 tokens with trees of one token, which nothing sees and whose gradient is zero:
+ * so every kernel runs over full tiles, and no row is ever garbage.
+ */
+export class Transformer {
+  readonly #gpu: Gpu;
+  readonly #capacity: number;
+  readonly #shape: TransformerShape;
+  readonly #rows: View;
+  readonly #batch: BatchViews;
+  readonly #scratch: Scratch;
+  readonly #embed: Step;
+  readonly #embedBackward: Step;
+  readonly #layers: readonly Layer[];
+  readonly #head: LossHead;
+  readonly #lookup: { readonly distinct: View; readonly order: View; readonly counts: View };
+  #padded = 0;
+  #distinct = 0;
+
+  constructor(
+    planner: GemmPlanner,
+    parameters: Parameters,
+    options: { readonly maxNodes: number },
+  ) {
+    const { gpu, shape } = parameters;
+    const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } = shape;
+    const T = this.#capacity = roundUp(options.maxNodes, 64);
+    this.#gpu = gpu;
+    this.#shape = shape;
+    const words = (count: number) => gpu.buffer(count * 4);
+    this.#rows = words(4);
+    this.#batch = {
+      tokens: words(T),
+      positions: words(T),
+      visibleUntil: words(T),
+      tileStart: words(T + 1),
+      tileUntil: words(T),
+      // Room for one sequence as long as the batch.
+      tileList: words(tileCapacity(T, gpu.lanes)),
+      rotary: gpu.upload(rotaryTable(shape)),
+    };
+    const widest = Math.max(D, (H + 2 * K) * HD, 2 * HD);
+    this.#scratch = {
+      dx: words(T * D),
+      dn: words(T * Math.max(D, H * HD)),
+      dh: words(T * F),
+      dgu: words(T * 2 * F),
+      dqkv: words(T * (H + 2 * K) * HD),
+      dqk: words(T * (H + K) * HD),
+      delta: words(T * H),
+      partial: words(T / 64 * widest),
+    };
+    this.#lookup = { distinct: words(T * 4), order: words(T), counts: words(4) };
+    const build = new StepBuilder(gpu, planner, shape, this.#rows);
+    let x = words(T * D);
+    const embedding = parameters.view("embed");
+    this.#embed = build.step(
+      "embedding",
+      [this.#batch.tokens, embedding, x, this.#rows],
+      (count) => flat(count * D / 4 / 64),
+    );
+    const { distinct, order, counts } = this.#lookup;
+    this.#embedBackward = build.step(
+      "embeddingBackward",
+      [distinct, order, this.#scratch.dx, parameters.view("embed", "gradients"), counts],
+      () => flat(this.#distinct),
+    );
+    const layers: Layer[] = [];
+    for (let index = 0; index < shape.layers; index++) {
+      const layer = buildLayer(build, parameters, {
+        index,
+        x,
+        capacity: T,
+        batch: this.#batch,
+        scratch: this.#scratch,
+      });
+      layers.push(layer);
+      x = layer.output;
+    }
+    this.#layers = layers;
+    const { dx, partial } = this.#scratch;
+    this.#head = new LossHead(build, parameters, { x, dx, partial, capacity: T });
+  }
+
+  /** Most nodes of a batch. */
+  get maxNodes(): number {
+    return this.#capacity;
+  }
+
+  /**
+   * Scores the targets of a batch; keeps what `backward` needs until the next call.
+   *
+   * @throws {UserError} If the batch is larger or deeper than this model was opened for.
+   */
+  async forward(input: TreeInput): Promise<TreeScores> {
+    this.#load(input);
+    this.#gpu.submit((dispatch) => {
+      dispatch(this.#embed.op, this.#embed.grid(this.#padded));
+      for (const layer of this.#layers) {
+        for (const { op, grid } of layer.forward) dispatch(op, grid(this.#padded));
+      }
+    });
+    return await this.#head.scores(planTargets(input));
+  }
+
+  /** Adds to the weights' gradients for the batch of the last `forward`; returns once it is submitted. */
+  backward(gradients: ScoreGradients): void {
+    this.#gpu.clear([this.#scratch.dx]);
+    this.#head.backward(gradients);
+    this.#gpu.submit((dispatch) => {
+      for (const layer of this.#layers.toReversed()) {
+        for (const { op, grid } of layer.backward) dispatch(op, grid(this.#padded));
+      }
+      dispatch(this.#embedBackward.op, this.#embedBackward.grid(this.#padded));
+    });
+  }
+
+  #load({ tokens, positions, visibleUntil }: TreeInput): void {
+    const gpu = this.#gpu, batch = this.#batch, N = tokens.length;
+    const T = this.#padded = roundUp(Math.max(1, N), 64);
+    if (T > this.#capacity) {
+      throw new UserError(`A batch of ${N} nodes exceeds the ${this.#capacity} of train.max_nodes`);
+    }
+    const deepest = positions.reduce((most, position) => Math.max(most, position), 0);
+    if (deepest >= this.#shape.maxPositions) {
+      throw new UserError(
+        `A sequence of ${deepest + 1} tokens exceeds the model's ${this.#shape.maxPositions} positions`,
+      );
+    }
+    const until = new Uint32Array(T);
+    until.set(visibleUntil);
+    for (let i = N; i < T; i++) until[i] = i + 1;
+    const tiles = visibleTiles(until, gpu.lanes);
+    gpu.write(this.#rows, Uint32Array.of(T, 0, 0, 0));
+    gpu.write(batch.tokens, padded(tokens, T));
+    gpu.write(batch.positions, padded(positions, T));
+    gpu.write(batch.visibleUntil, until);
+    gpu.write(batch.tileStart, tiles.start);
+    gpu.write(batch.tileList, tiles.list);
+    gpu.write(batch.tileUntil, tiles.until);
+    this.#sortTokens(tokens);
+  }
+
+  /** Sorts positions by token id for the embedding's gradient. */
+  #sortTokens(tokens: Uint32Array): void {
+    const order = Uint32Array.from(tokens, (_, i) => i).sort((a, b) => tokens[a]! - tokens[b]! || a - b);
+    const distinct: number[] = [];
+    for (let first = 0; first < order.length;) {
+      let last = first + 1;
+      while (last < order.length && tokens[order[last]!] === tokens[order[first]!]) last++;
+      distinct.push(tokens[order[first]!]!, first, last, 0);
+      first = last;
+    }
+    this.#distinct = distinct.length / 4;
+    this.#gpu.write(this.#lookup.order, order);
+    this.#gpu.write(this.#lookup.distinct, Uint32Array.from(distinct));
+    this.#gpu.write(this.#lookup.counts, Uint32Array.of(this.#distinct, 0, 0, 0));
+  }
+}
+
+function padded(values: Uint32Array, length: number): Uint32Array {
+  const out = new Uint32Array(length);
+  out.set(values);
+  return out;
+}
+
+/** Pairs of tiles of one sequence as long as the batch: the most there can be. */
+function tileCapacity(T: number, lanes: number): number {
+  const tiles = T / lanes;
+  return tiles * (tiles + 1) / 2;
+}
