@@ -139,7 +139,8 @@ export function neededNodes(tree: TokenTree): Uint8Array {
 /** Orders calls that end at one node by what they hold, never by when they came. */
 function compareSamples(a: Recorded, b: Recorded): number {
   let order = a.sampledLength - b.sampledLength ||
-    a.temperature - b.temperature;
+    a.temperature - b.temperature ||
+    Number(a.agent > b.agent) - Number(a.agent < b.agent);
   for (let at = 0; order === 0 && at < a.logprobs.length; at++) {
     order = a.logprobs[at]! - b.logprobs[at]!;
   }

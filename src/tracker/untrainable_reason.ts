@@ -3,6 +3,9 @@ import type { Call } from "./types.ts";
 /** Some servers write this in place of a logprob that they did not compute. */
 const MISSING_LOGPROB = -9999;
 
+/** A logprob this far above 0 is still the rounding of a certain token. */
+const ROUNDING = 1e-4;
+
 /**
  * Why no gradient may flow through a call, in plain words; undefined where it is trainable.
  *
@@ -17,7 +20,7 @@ export function untrainableReason(call: Call): string | undefined {
     return `${tokens.length} tokens came with ${logprobs.length} logprobs`;
   }
   const broken = logprobs.findIndex((logprob) =>
-    !(logprob <= 0 && logprob > MISSING_LOGPROB)
+    !(logprob <= ROUNDING && logprob > MISSING_LOGPROB)
   );
   if (broken >= 0) {
     return `the logprob of sampled token ${broken} is ${logprobs[broken]}`;
