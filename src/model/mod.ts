@@ -9,17 +9,29 @@
  *
  * @module
  */
+export type { JsonObject } from "./_files.ts";
 export type { ChatMessage, ChatTextPart, ChatToolCall } from "./chat.ts";
 export { ChatTemplate } from "./chat_template.ts";
 export type { ChatTemplateOptions, RenderOptions } from "./chat_template.ts";
 export { detectToolFormat } from "./detect_tool_format.ts";
 export { hermesToolFormat } from "./hermes_tool_format.ts";
 export { loadChatTemplate } from "./load_chat_template.ts";
+export { loadModelFolder } from "./load_model_folder.ts";
+export type { ModelFolder } from "./load_model_folder.ts";
 export { loadTokenizer } from "./load_tokenizer.ts";
+export type { Architecture, ModelConfig, RopeScaling } from "./model_config.ts";
+export { parameterShapes } from "./parameter_shapes.ts";
+export { parseModelConfig } from "./parse_model_config.ts";
+export { readSafetensors } from "./read_safetensors.ts";
+export { readShardedSafetensors } from "./read_sharded_safetensors.ts";
+export { saveModelFolder } from "./save_model_folder.ts";
+export type { SaveModelFolderOptions } from "./save_model_folder.ts";
 export { StreamDecoder } from "./stream_decoder.ts";
+export { elementCount } from "./tensor.ts";
+export type { FloatType, HostTensor, TensorInfo } from "./tensor.ts";
+export { TensorStore } from "./tensor_store.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export type { DecodeOptions, TokenizerOptions } from "./tokenizer.ts";
-export type { JsonObject } from "./_files.ts";
 export type {
   ParsedReply,
   ToolCall,
@@ -28,3 +40,5 @@ export type {
 } from "./tool_format.ts";
 export { QWEN2_PRETOKENIZER, trainBpe } from "./train_bpe.ts";
 export type { TrainBpeOptions } from "./train_bpe.ts";
+export { writeSafetensors } from "./write_safetensors.ts";
+export type { WriteSafetensorsOptions } from "./write_safetensors.ts";

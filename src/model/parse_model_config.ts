@@ -1,0 +1,149 @@
+import { ModelError } from "../errors.ts";
+import { Fields } from "./_fields.ts";
+import type { JsonObject } from "./_files.ts";
+import { parseRope } from "./_rope.ts";
+import type { Architecture, ModelConfig } from "./model_config.ts";
+
+const ARCHITECTURES: readonly Architecture[] = [
+  "llama",
+  "mistral",
+  "qwen2",
+  "qwen3",
+];
+
+/**
+ * Reads the contents of a Hugging Face `config.json`, as transformers 4 and 5 write it.
+ *
+ * Fields that do not change what the model computes are ignored; a field that does is either
+ * understood or refused.
+ *
+ * @param source What error messages call the file.
+ * @throws {ModelError} Naming the file and the field.
+ */
+export function parseModelConfig(
+  json: JsonObject,
+  source = "config.json",
+): ModelConfig {
+  const fields = new Fields(json, `${source}:`);
+  const architecture = parseArchitecture(fields, source);
+  refuseUnsupported(fields, architecture);
+  const hiddenSize = fields.size("hidden_size");
+  const heads = fields.size("num_attention_heads");
+  // Llama's first configs have no num_key_value_heads: every head has keys and values of its own.
+  const kvHeads = fields.size(
+    "num_key_value_heads",
+    architecture === "llama" ? heads : undefined,
+  );
+  if (heads % kvHeads !== 0) {
+    fields.refuse("num_key_value_heads", `must divide ${heads} heads`);
+  }
+  // transformers fills in 128 for Qwen3, and the plain quotient for the others.
+  const headDim = fields.size(
+    "head_dim",
+    architecture === "qwen3" ? 128 : hiddenSize / heads,
+  );
+  if (headDim % 2 !== 0) fields.refuse("head_dim", "must be even");
+  const layers = fields.size("num_hidden_layers");
+  const maxPositions = fields.size("max_position_embeddings");
+  const slidingWindow = parseSlidingWindow(fields, {
+    architecture,
+    layers,
+    maxPositions,
+  });
+  const bias = fields.flag("attention_bias", false);
+  return {
+    architecture,
+    hiddenSize,
+    layers,
+    heads,
+    kvHeads,
+    headDim,
+    feedForward: fields.size("intermediate_size"),
+    vocabSize: fields.size("vocab_size"),
+    normEpsilon: fields.positive("rms_norm_eps", 1e-6),
+    ...parseRope(fields, maxPositions),
+    qkNorm: architecture === "qwen3",
+    attentionBias: architecture === "qwen2" || bias,
+    outputBias: architecture !== "qwen2" && bias,
+    tieEmbeddings: fields.flag("tie_word_embeddings", false),
+    maxPositions,
+    ...(slidingWindow !== undefined && { slidingWindow }),
+  };
+}
+
+function parseArchitecture(fields: Fields, source: string): Architecture {
+  const type = fields.text("model_type");
+  const architecture = ARCHITECTURES.find((name) => name === type);
+  const known = ARCHITECTURES.join(", ");
+  if (architecture === undefined) {
+    throw new ModelError(
+      `${source}: model_type ${
+        JSON.stringify(type)
+      } is not supported; the supported ones are ${known}`,
+    );
+  }
+  const classes = fields.texts("architectures") ?? [];
+  if (!classes.every((name) => name.endsWith("ForCausalLM"))) {
+    fields.refuse("architectures", "must be a causal language model");
+  }
+  return architecture;
+}
+
+function refuseUnsupported(fields: Fields, architecture: Architecture): void {
+  fields.only("hidden_act", "silu");
+  fields.only("mlp_bias", false);
+  fields.only("attention_dropout", 0);
+  fields.only("pretraining_tp", 1);
+  fields.only("partial_rotary_factor", 1);
+  if (fields.has("quantization_config")) {
+    fields.refuse("quantization_config", "is not supported");
+  }
+  // Only these two read the field; the others would ignore it, and so mislead.
+  if (architecture === "qwen2" || architecture === "mistral") {
+    fields.only("attention_bias", architecture === "qwen2");
+  }
+}
+
+/** Tokens that a token sees, or undefined where the window never takes effect. */
+function parseSlidingWindow(
+  fields: Fields,
+  config: Pick<ModelConfig, "architecture" | "layers" | "maxPositions">,
+): number | undefined {
+  const { architecture, layers, maxPositions } = config;
+  if (architecture === "llama" || !fields.has("sliding_window")) {
+    return undefined;
+  }
+  const window = fields.size("sliding_window");
+  const sliding = slidingLayers(fields, { architecture, layers });
+  if (sliding === 0 || window >= maxPositions) return undefined;
+  if (sliding < layers) {
+    fields.refuse(
+      "sliding_window",
+      `is only supported in all ${layers} layers, not in ${sliding}`,
+    );
+  }
+  return window;
+}
+
+function slidingLayers(
+  fields: Fields,
+  config: Pick<ModelConfig, "architecture" | "layers">,
+): number {
+  const types = fields.texts("layer_types");
+  if (types) {
+    const known = types.every((type) =>
+      /^(full|sliding)_attention$/.test(type)
+    );
+    if (!known || types.length !== config.layers) {
+      fields.refuse(
+        "layer_types",
+        `must name full_attention or sliding_attention for each of ${config.layers} layers`,
+      );
+    }
+    return types.filter((type) => type === "sliding_attention").length;
+  }
+  if (config.architecture === "mistral") return config.layers;
+  if (!fields.flag("use_sliding_window", false)) return 0;
+  // Qwen's first max_window_layers layers see everything.
+  return Math.max(0, config.layers - fields.size("max_window_layers", 28));
+}
