@@ -186,6 +186,11 @@ function checkAddedTokens(json: JsonObject, source: string): AddedToken[] {
       throw new ModelError(`${source}: added_tokens[${i}].content is missing`);
     }
     checkId(token.id, `${source}: added_tokens[${i}].id`);
+    if (token.single_word === true) {
+      throw new ModelError(
+        `${source}: added_tokens[${i}].single_word is not supported`,
+      );
+    }
     return {
       content: token.content,
       id: token.id as number,

@@ -1,0 +1,122 @@
+import { StreamDecoder, Tokenizer } from "../../src/model/mod.ts";
+import { ModelError } from "../../src/errors.ts";
+import { assertEquals, assertThrows, assertTrue } from "../assert.ts";
+import { GOLDEN, goldenTokenizer } from "./_golden.ts";
+
+Deno.test("Tokenizer.encode() gives the ids of Hugging Face tokenizers", () => {
+  for (const { name, json, encodings } of GOLDEN.tokenizers) {
+    const tokenizer = new Tokenizer(json);
+    for (const { text, ids } of encodings) {
+      assertEquals(tokenizer.encode(text), ids, `${name}: ${text}`);
+    }
+  }
+});
+
+Deno.test("Tokenizer.decode() gives the text of Hugging Face tokenizers", () => {
+  for (const { name, json, encodings, pieces } of GOLDEN.tokenizers) {
+    const tokenizer = new Tokenizer(json);
+    for (const { text, ids, decoded, withoutSpecial } of encodings) {
+      assertEquals(tokenizer.decode(ids), decoded, `${name}: ${text}`);
+      assertEquals(
+        tokenizer.decode(ids, { skipSpecialTokens: true }),
+        withoutSpecial,
+        `${name}: ${text}`,
+      );
+    }
+    for (const { ids, decoded } of pieces) {
+      assertEquals(tokenizer.decode(ids), decoded, `${name}: ${ids}`);
+    }
+  }
+});
+
+Deno.test("Tokenizer.tokenBytes() adds up to the UTF-8 bytes of the normalised text", () => {
+  const tokenizer = goldenTokenizer();
+  for (const { text, ids } of GOLDEN.tokenizers[0]!.encodings) {
+    const bytes = ids.flatMap((id) => [...tokenizer.tokenBytes(id)]);
+    // The added tokens of these tokenizers are pure ASCII, which NFC leaves alone.
+    assertEquals(bytes, [...new TextEncoder().encode(text.normalize("NFC"))]);
+  }
+});
+
+Deno.test("Tokenizer.tokenBytes() gives nothing for a padding id and refuses what is no id", () => {
+  const tokenizer = goldenTokenizer();
+  assertEquals(tokenizer.tokenBytes(tokenizer.vocabSize), new Uint8Array(0));
+  assertEquals(tokenizer.decode([tokenizer.vocabSize + 5]), "");
+  for (const id of [-1, 1.5, NaN]) {
+    assertThrows(() => tokenizer.tokenBytes(id), RangeError, "natural number");
+  }
+});
+
+Deno.test("Tokenizer.encode() treats a lone surrogate as U+FFFD", () => {
+  const tokenizer = goldenTokenizer();
+  assertEquals(tokenizer.encode("a\ud83d!"), tokenizer.encode("a\ufffd!"));
+});
+
+Deno.test("Tokenizer knows its special tokens, its size and where a turn ends", () => {
+  const tokenizer = goldenTokenizer();
+  assertEquals([...tokenizer.specialTokens.keys()], GOLDEN.specialTokens);
+  const end = tokenizer.specialTokens.get("<|im_end|>")!;
+  assertEquals(tokenizer.eosIds, [end]);
+  assertEquals(tokenizer.vocabSize, end + 1);
+  assertTrue(tokenizer.isSpecial(end));
+  const call = tokenizer.tokenId("<tool_call>")!;
+  assertEquals(tokenizer.encode("<tool_call>"), [call]);
+  assertTrue(!tokenizer.isSpecial(call));
+});
+
+Deno.test("Tokenizer refuses a tokenizer.json that it could not be exact with", () => {
+  const { json } = GOLDEN.tokenizers[0]!;
+  const model = json.model as Record<string, unknown>;
+  const added = json.added_tokens as Record<string, unknown>[];
+  const cases: [Record<string, unknown>, string][] = [
+    [{ ...json, model: undefined }, "model.vocab is missing"],
+    [{ ...json, model: { ...model, type: "Unigram" } }, '"Unigram"'],
+    [{ ...json, decoder: { type: "Metaspace" } }, "decoder"],
+    [{ ...json, model: { ...model, vocab: { a: -1 } } }, 'vocab["a"]'],
+    [{ ...json, model: { ...model, vocab: { a: 1e9 } } }, "1000000000"],
+    [{ ...json, added_tokens: [{ id: 3 }] }, "added_tokens[0].content"],
+    [
+      { ...json, added_tokens: [{ ...added[0], single_word: true }] },
+      "single_word",
+    ],
+    [{ ...json, pre_tokenizer: { type: "Nonsense" } }, "Nonsense"],
+  ];
+  for (const [changed, message] of cases) {
+    assertThrows(
+      () => new Tokenizer(changed, { source: "x/tokenizer.json" }),
+      ModelError,
+      message,
+    );
+  }
+  assertThrows(
+    () => new Tokenizer(json, { config: { eos_token: "<|none|>" } }),
+    ModelError,
+    "<|none|>",
+  );
+});
+
+Deno.test("StreamDecoder gives whole characters only, and all text in the end", () => {
+  const tokenizer = goldenTokenizer();
+  const text = "a😀é日<|im_end|>\n👩‍👩‍👧";
+  const decoder = new StreamDecoder(tokenizer);
+  const pieces = tokenizer.encode(text).map((id) => decoder.push([id]));
+  assertEquals(pieces.join("") + decoder.end(), text);
+  assertTrue(pieces.every((piece) => !piece.includes("\ufffd")));
+});
+
+Deno.test("StreamDecoder.end() shows an unfinished character and starts afresh", () => {
+  const tokenizer = goldenTokenizer();
+  const ids = tokenizer.encode("日");
+  assertTrue(ids.length > 1, "the test needs a character of several tokens");
+  const decoder = new StreamDecoder(tokenizer);
+  assertEquals(decoder.push(ids.slice(0, -1)), "");
+  assertEquals(decoder.end(), "\ufffd");
+  assertEquals(decoder.push(ids) + decoder.end(), "日");
+});
+
+Deno.test("StreamDecoder leaves special tokens out on request", () => {
+  const tokenizer = goldenTokenizer();
+  const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true });
+  const ids = tokenizer.encode("<tool_call>a<|im_end|>");
+  assertEquals(decoder.push(ids) + decoder.end(), "<tool_call>a");
+});
