@@ -12,7 +12,12 @@ export function* impossibleCombinations(
       message: "cannot stand beside judge.path; keep one of the two",
     };
   }
-  if (tasks) yield* splits(tasks);
+  if (tasks && tasks.validation !== null && tasks.validation_ratio > 0) {
+    yield {
+      path: ["tasks", "validation_ratio"],
+      message: "cannot stand beside tasks.validation; keep one of the two",
+    };
+  }
   if (train.warmup_steps > train.steps) {
     yield {
       path: ["train", "warmup_steps"],
@@ -43,22 +48,6 @@ export function* impossibleCombinations(
       path: ["rollout", "group_size"],
       message:
         `must be at least 2, since ${preset} compares the episodes of a group with one another, got 1`,
-    };
-  }
-}
-
-function* splits(tasks: Config["tasks"]): Generator<Problem> {
-  const ways = [
-    tasks.validation !== null && "validation",
-    tasks.validation_ratio > 0 && "validation_ratio",
-    tasks.split_key !== null && "split_key",
-  ].filter((way) => way !== false);
-  if (ways.length > 1) {
-    yield {
-      path: ["tasks", ways[1]!],
-      message: `cannot stand beside tasks.${
-        ways[0]
-      }; keep one way of holding tasks out`,
     };
   }
 }

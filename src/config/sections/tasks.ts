@@ -6,7 +6,7 @@ export interface TasksConfig {
   readonly train: string;
   readonly validation: string | null;
   readonly validation_ratio: number;
-  readonly split_key: string | null;
+  readonly split_key: string;
   readonly shuffle: boolean;
 }
 
@@ -21,8 +21,8 @@ export const tasksSchema: z.ZodType<TasksConfig> = z.strictObject({
   validation_ratio: z.number().min(0).lt(1).default(0).describe(
     "Share of the training file held out, drawn by seed, where there is no file of held-out tasks.",
   ),
-  split_key: z.string().nullable().default(null).describe(
-    'Field of each line that says "train" or "validation", where one file holds both.',
+  split_key: z.string().min(1).default("split").describe(
+    'Field of a line that may say "train" or "validation", where one file holds both.',
   ),
   shuffle: z.boolean().default(true).describe(
     "Draw the training tasks of each epoch in an order given by the seed, not by the file.",
