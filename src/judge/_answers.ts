@@ -1,5 +1,5 @@
 import type { Task } from "../reader/mod.ts";
-import type { WorkflowOutput } from "../runner/mod.ts";
+import type { WorkflowOutput } from "./types.ts";
 
 /** The two answers a judge compares, as text. */
 export interface Answers {

@@ -1,4 +1,4 @@
-import type { JudgeFunction } from "../runner/mod.ts";
+import type { JudgeFunction } from "./types.ts";
 import { contains } from "./contains.ts";
 import { exactMatch } from "./exact_match.ts";
 import { numberMatch } from "./number_match.ts";

@@ -1,5 +1,5 @@
 import type { Task } from "../reader/mod.ts";
-import type { WorkflowOutput } from "../runner/mod.ts";
+import type { WorkflowOutput } from "./types.ts";
 import { answersOf } from "./_answers.ts";
 
 /**

@@ -13,3 +13,4 @@ export { contains } from "./contains.ts";
 export { exactMatch } from "./exact_match.ts";
 export { numberMatch } from "./number_match.ts";
 export { BUILT_IN_JUDGES } from "./built_in_judges.ts";
+export type * from "./types.ts";

@@ -1,6 +1,20 @@
 /**
- * Runner: one episode, the user's workflow and judge, fenced.
+ * Runner: one episode, the user's workflow and judge, in a fence.
+ *
+ * User code runs in child processes that may reach the gateway, their own folders and what the YAML
+ * names, and nothing else; many episodes share a process. This room starts, watches, kills and
+ * replaces the processes, and tells apart an episode's own failure from its neighbour's. It does
+ * not know which episode runs when, nor retries any: that is the rollout's. It knows of the model
+ * only the URL and key that it hands to the workflow.
+ *
+ * Inside the fence runs `fenced/`; in the compiled program `stage()` stands in for `deno run`.
  *
  * @module
  */
+export { Runner } from "./runner.ts";
+export type { RunnerOptions } from "./runner.ts";
+export { stage } from "./stage.ts";
+export type { Stage } from "./stage.ts";
+export { Workflow } from "./workflow.ts";
+export type { JudgeFunction, WorkflowOutput } from "../judge/mod.ts";
 export type * from "./types.ts";

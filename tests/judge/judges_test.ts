@@ -6,7 +6,7 @@ import {
   numberMatch,
 } from "../../src/judge/mod.ts";
 import type { Task } from "../../src/reader/mod.ts";
-import type { JudgeFunction } from "../../src/runner/mod.ts";
+import type { JudgeFunction } from "../../src/judge/mod.ts";
 
 function judge(by: JudgeFunction, expected: unknown, given?: unknown): unknown {
   const task: Task = {

@@ -1,0 +1,105 @@
+import type { FenceCommand } from "./_fence_command.ts";
+import { lines } from "./_lines.ts";
+import type { FromFence, ToFence } from "./_protocol.ts";
+
+/** Characters of standard error that are kept. */
+const STDERR_TAIL = 16 * 1024;
+
+/** How a fenced process ended. */
+export interface Ending {
+  /** Why, as the rest of a sentence: "was killed by SIGKILL". */
+  readonly because: string;
+  /** The last of what it printed on standard error. */
+  readonly stderr: string;
+}
+
+/** A child process that speaks the fence's protocol over its standard streams. */
+export class FenceProcess {
+  /** Settles when the process is gone and its streams are read to their ends. */
+  readonly ended: Promise<Ending>;
+
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #encoder = new TextEncoder();
+  #stderr = "";
+  #killedBecause: string | undefined;
+
+  constructor(
+    command: FenceCommand,
+    onMessage: (message: FromFence) => void,
+  ) {
+    const { executable, args, env, cwd, marker } = command;
+    this.#child = new Deno.Command(executable, {
+      args: [...args],
+      env: { ...env },
+      clearEnv: true,
+      ...(cwd !== undefined && { cwd }),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    this.ended = this.#live(marker, onMessage);
+  }
+
+  /** @throws {TypeError} If the message is not JSON. */
+  send(message: ToFence): void {
+    const line = this.#encoder.encode(JSON.stringify(message) + "\n");
+    // A process that is gone is told of by `ended`.
+    this.#input.write(line).catch(() => {});
+  }
+
+  /** Ends the process, whatever it does; the first reason given is the one told. */
+  kill(because: string): void {
+    this.#killedBecause ??= because;
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+
+  async #live(
+    marker: string,
+    onMessage: (message: FromFence) => void,
+  ): Promise<Ending> {
+    const [status] = await Promise.all([
+      this.#child.status,
+      this.#readOutput(marker, onMessage),
+      this.#readErrors(),
+    ]);
+    await this.#input.close().catch(() => {});
+    return {
+      because: this.#killedBecause ?? this.#reasonOf(status),
+      stderr: this.#stderr,
+    };
+  }
+
+  async #readOutput(
+    marker: string,
+    onMessage: (message: FromFence) => void,
+  ): Promise<void> {
+    for await (const line of lines(this.#child.stdout)) {
+      // User code may have written to the same stream, also in the middle of a line.
+      const start = line.indexOf(marker);
+      if (start < 0) this.#keep(line + "\n");
+      else onMessage(JSON.parse(line.slice(start + marker.length)));
+    }
+  }
+
+  async #readErrors(): Promise<void> {
+    const texts = this.#child.stderr.pipeThrough(new TextDecoderStream());
+    for await (const text of texts) this.#keep(text);
+  }
+
+  #keep(text: string): void {
+    this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+  }
+
+  #reasonOf(status: Deno.CommandStatus): string {
+    if (/out of memory/i.test(this.#stderr)) return "ran out of memory";
+    return status.signal === null
+      ? `ended with exit code ${status.code}`
+      : `was killed by ${status.signal}`;
+  }
+}
