@@ -19,23 +19,25 @@ export class Fields {
 
   /** A positive integer, at most 2^31. */
   size(name: string, fallback?: number): number {
+    const value = this.count(name, fallback);
+    if (value === 0) this.refuse(name, "must be a positive integer");
+    return value;
+  }
+
+  /** A natural number, zero included, at most 2^31. */
+  count(name: string, fallback?: number): number {
     const value = this.#value(name, fallback);
-    if (
-      !Number.isInteger(value) || value as number < 1 ||
-      value as number > 2 ** 31
-    ) {
-      this.refuse(name, "must be a positive integer");
-    }
-    return value as number;
+    if (!isCount(value)) this.refuse(name, "must be a positive integer");
+    return value;
   }
 
   /** A positive finite number. */
   positive(name: string, fallback?: number): number {
     const value = this.#value(name, fallback);
-    if (!Number.isFinite(value) || value as number <= 0) {
+    if (typeof value !== "number" || !(value > 0 && value < Infinity)) {
       this.refuse(name, "must be a positive number");
     }
-    return value as number;
+    return value;
   }
 
   /** True or false. */
@@ -91,6 +93,11 @@ export class Fields {
     }
     return fallback;
   }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && value as number >= 0 &&
+    value as number <= 2 ** 31;
 }
 
 function isTexts(value: unknown): value is readonly string[] {

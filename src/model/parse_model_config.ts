@@ -145,5 +145,5 @@ function slidingLayers(
   if (config.architecture === "mistral") return config.layers;
   if (!fields.flag("use_sliding_window", false)) return 0;
   // Qwen's first max_window_layers layers see everything.
-  return Math.max(0, config.layers - fields.size("max_window_layers", 28));
+  return Math.max(0, config.layers - fields.count("max_window_layers", 28));
 }
