@@ -34,7 +34,10 @@ export function totals(trees: readonly TokenTree[]): Totals {
 export function weights(
   tree: TokenTree,
   totals: Totals,
-  options: { readonly normalisation: Normalisation; readonly length: number },
+  options: {
+    readonly normalisation: Normalisation;
+    readonly constantLength: number;
+  },
 ): (call: Recorded, node: number) => number {
   const calls = trainableCalls(tree);
   switch (options.normalisation) {
@@ -55,7 +58,7 @@ export function weights(
       return () => weight;
     }
     case "constant": {
-      const weight = 1 / (totals.episodes * options.length);
+      const weight = 1 / (totals.episodes * options.constantLength);
       return () => weight;
     }
     case "sequence": {

@@ -11,7 +11,7 @@ import type { TreeBatch } from "./types.ts";
  * - `agent`: as `episode`, and within an episode every agent weighs the same;
  * - `sequence`: every timeline weighs the same;
  * - `token`: every sampled token weighs the same;
- * - `constant`: every token weighs 1 / (episodes · `length`) (Dr.GRPO, arXiv 2503.20783).
+ * - `constant`: every token weighs 1 / (episodes · `constantLength`) (Dr.GRPO, arXiv 2503.20783).
  */
 export type Normalisation =
   | "episode"
@@ -47,7 +47,7 @@ export interface BuildBatchOptions {
   /** @default {"episode"} */
   readonly normalisation?: Normalisation;
   /** Tokens of an episode under the `constant` normalisation. @default {1024} */
-  readonly length?: number;
+  readonly constantLength?: number;
 }
 
 /** All that one optimizer step computes on. */
@@ -74,7 +74,8 @@ export function buildBatch(
   groups: readonly BatchGroup[],
   options: BuildBatchOptions,
 ): Batch {
-  const { maxNodes, normalisation = "episode", length = 1024 } = options;
+  const { maxNodes, normalisation = "episode", constantLength = 1024 } =
+    options;
   const step = totals(
     groups.flatMap(({ episodes }) => episodes.map(({ tree }) => tree)),
   );
@@ -97,7 +98,7 @@ export function buildBatch(
       .filter(({ tree }) => trainableCalls(tree).length > 0)
       .map((episode) => ({
         ...episode,
-        weight: weights(episode.tree, step, { normalisation, length }),
+        weight: weights(episode.tree, step, { normalisation, constantLength }),
       }));
     const whole = episodes.length === 0 || place(episodes);
     for (const episode of episodes) {

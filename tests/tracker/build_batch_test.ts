@@ -250,7 +250,7 @@ Deno.test("buildBatch() weighs episodes, agents, timelines and tokens as named",
     const { batches } = buildBatch(groups, {
       maxNodes: 100,
       normalisation,
-      length: 50,
+      constantLength: 50,
     });
     const [batch] = batches;
     const { node, weight } = batch!.terms;
