@@ -25,10 +25,10 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   var peak = -1e30;
   var total = 0.0;
   for (var j = local.x; j < keys; j += $(S)u) {
-    let from = pages[page + j] * $(K * HD / 4)u + head / $(H / K)u * $(HD / 4)u;
+    let base = pages[page + j] * $(K * HD / 4)u + head / $(H / K)u * $(HD / 4)u;
     var s = 0.0;
 //! for c in 0..HD / 4
-    s += dot(q$c, cache_k[from + $(c)u]);
+    s += dot(q$c, cache_k[base + $(c)u]);
 //! end
     let higher = max(peak, s);
     let shrink = exp(peak - higher);
@@ -36,7 +36,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     peak = higher;
     total = total * shrink + e;
 //! for c in 0..HD / 4
-    o$c = o$c * shrink + e * cache_v[from + $(c)u];
+    o$c = o$c * shrink + e * cache_v[base + $(c)u];
 //! end
   }
   let highest = sgMax_f32(peak);

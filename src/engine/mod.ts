@@ -8,3 +8,8 @@
  * @module
  */
 export type * from "./engine.ts";
+export {
+  openWebGpu,
+  type OpenWebGpuOptions,
+  type WebGpu,
+} from "./open_webgpu.ts";

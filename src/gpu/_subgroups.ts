@@ -32,7 +32,8 @@ export function subgroupDialect(
   // Every kernel's main notes its lane before anything else.
   const head = code.indexOf("fn main(") + "fn main(".length;
   const body = code.indexOf("{", head) + 1;
-  const main = code.slice(0, head) + "@builtin(local_invocation_index) sg_index: u32, " +
+  const main = code.slice(0, head) +
+    "@builtin(local_invocation_index) sg_index: u32, " +
     code.slice(head, body) + "\n  sg_lane = sg_index;" + code.slice(body);
   return `${prelude.join("\n")}\n${main}`;
 }

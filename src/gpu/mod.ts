@@ -25,6 +25,7 @@ export {
   ROW_ALIGNMENT,
 } from "./gemm.ts";
 export { GemmPlanner, type PlanStore } from "./gemm_planner.ts";
+export { planFile } from "./plan_file.ts";
 export {
   Gpu,
   type Grid,

@@ -15,7 +15,7 @@ import { literal, type TransformerShape } from "./shape.ts";
 /** One dispatch of a recorded sequence, over however many rows there are this time. */
 export interface Step {
   readonly op: Op;
-  /** Workgroups for `rows` rows, a multiple of 64. */
+  /** Workgroups for `rows` rows; buffers hold them rounded up to 64. */
   grid(rows: number): Grid;
 }
 
@@ -54,7 +54,10 @@ export class StepBuilder {
     grid: (rows: number) => Grid,
     extra: KernelParameters = {},
   ): Step {
-    const kernel = this.gpu.kernel(SOURCES[source], { ...this.#literals, ...extra });
+    const kernel = this.gpu.kernel(SOURCES[source], {
+      ...this.#literals,
+      ...extra,
+    });
     return { op: this.gpu.op(kernel, views), grid };
   }
 
@@ -72,13 +75,20 @@ export class StepBuilder {
 
   /** Y = RMSNorm(X), and 1 / RMS of each row. */
   norm(X: View, gain: View, Y: View, rstd: View): Step {
-    const grid = (rows: number): Grid => [rows / NORM_ROWS];
+    const grid = (rows: number): Grid => [Math.ceil(rows / NORM_ROWS)];
     return this.step("rmsNorm", [X, gain, Y, rstd], grid, { ROWS: NORM_ROWS });
   }
 
   /** dX += (or =) the gradient of RMSNorm. */
-  normBackward(X: View, gain: View, rstd: View, dY: View, dX: View, accumulate: boolean): Step {
-    const grid = (rows: number): Grid => [rows / NORM_ROWS];
+  normBackward(
+    X: View,
+    gain: View,
+    rstd: View,
+    dY: View,
+    dX: View,
+    accumulate: boolean,
+  ): Step {
+    const grid = (rows: number): Grid => [Math.ceil(rows / NORM_ROWS)];
     const extra = { ROWS: NORM_ROWS, ACCUMULATE: Number(accumulate) };
     return this.step("rmsNormBackward", [X, gain, rstd, dY, dX], grid, extra);
   }
@@ -95,25 +105,39 @@ export class StepBuilder {
     const columns = Math.ceil(N / 4 / this.gpu.lanes);
     const views = of ? [dY, partial, rows, of.X, of.rstd] : [dY, partial, rows];
     return [
-      this.step("columnSums", views, (rows) => [Math.ceil(rows / CHUNK), columns], {
-        N,
-        CHUNK,
-        GAIN: Number(of !== undefined),
-      }),
+      this.step(
+        "columnSums",
+        views,
+        (rows) => [Math.ceil(rows / CHUNK), columns],
+        {
+          N,
+          CHUNK,
+          GAIN: Number(of !== undefined),
+        },
+      ),
       this.sumPartials({ N, pitch: N, offset: 0 }, partial, sums, rows),
     ];
   }
 
   /** sums [N] += Σ over chunks of partial [chunks, pitch] from column `offset` on. */
   sumPartials(
-    size: { readonly N: number; readonly pitch: number; readonly offset: number },
+    size: {
+      readonly N: number;
+      readonly pitch: number;
+      readonly offset: number;
+    },
     partial: View,
     sums: View,
     rows: View = this.rows,
   ): Step {
     const { N, pitch: PITCH, offset: OFFSET } = size;
     const grid = (): Grid => [Math.ceil(N / this.gpu.lanes)];
-    return this.step("sumPartials", [partial, sums, rows], grid, { N, PITCH, OFFSET, CHUNK });
+    return this.step("sumPartials", [partial, sums, rows], grid, {
+      N,
+      PITCH,
+      OFFSET,
+      CHUNK,
+    });
   }
 }
 

@@ -61,19 +61,27 @@ export function buildLayer(
 ): Layer {
   const { gpu, shape } = build;
   const { index, x, capacity: T, batch, scratch } = options;
-  const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } = shape;
+  const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
+    shape;
   const QKV = (H + 2 * K) * HD;
   const weight = (name: string) => parameters.view(`${index}.${name}`);
-  const gradient = (name: string) => parameters.view(`${index}.${name}`, "gradients");
+  const gradient = (name: string) =>
+    parameters.view(`${index}.${name}`, "gradients");
   const rows = (width: number) => gpu.buffer(T * width * 4);
   const tiles = (count: number) => count / gpu.lanes;
-  const elements = (width: number) => (count: number) => flat(count * width / 4 / 64);
+  const elements = (width: number) => (count: number) =>
+    flat(count * width / 4 / 64);
 
   const n1 = rows(D), rstd1 = rows(1), qkv = rows(QKV), qk = rows((H + K) * HD);
   const attended = rows(H * HD), lse = rows(H), middle = rows(D);
-  const n2 = rows(D), rstd2 = rows(1), gu = rows(2 * F), h = rows(F), output = rows(D);
+  const n2 = rows(D),
+    rstd2 = rows(1),
+    gu = rows(2 * F),
+    h = rows(F),
+    output = rows(D);
   const gains = shape.qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
-  const { tileStart, tileList, tileUntil, visibleUntil, positions, rotary } = batch;
+  const { tileStart, tileList, tileUntil, visibleUntil, positions, rotary } =
+    batch;
 
   const forward = [
     build.norm(x, weight("attention_norm"), n1, rstd1),
@@ -83,17 +91,35 @@ export function buildLayer(
       C: qkv,
       ...(shape.attentionBias && { bias: weight("qkv_bias") }),
     }),
-    build.step("qkRope", [qkv, positions, rotary, qk, ...gains], (count) => [count]),
+    build.step(
+      "qkRope",
+      [qkv, positions, rotary, qk, ...gains],
+      (count) => [count],
+    ),
     build.step(
       "attention",
       [qk, qkv, visibleUntil, tileStart, tileList, attended, lse],
       (count) => [tiles(count), H],
     ),
-    build.product("NT", { N: D, K: H * HD }, { A: attended, B: weight("out"), C: middle, residual: x }),
+    build.product("NT", { N: D, K: H * HD }, {
+      A: attended,
+      B: weight("out"),
+      C: middle,
+      residual: x,
+    }),
     build.norm(middle, weight("mlp_norm"), n2, rstd2),
-    build.product("NT", { N: 2 * F, K: D }, { A: n2, B: weight("gate_up"), C: gu }),
+    build.product("NT", { N: 2 * F, K: D }, {
+      A: n2,
+      B: weight("gate_up"),
+      C: gu,
+    }),
     build.step("swiglu", [gu, h, build.rows], elements(F)),
-    build.product("NT", { N: D, K: F }, { A: h, B: weight("down"), C: output, residual: middle }),
+    build.product("NT", { N: D, K: F }, {
+      A: h,
+      B: weight("down"),
+      C: output,
+      residual: middle,
+    }),
   ];
 
   const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
@@ -101,15 +127,34 @@ export function buildLayer(
     build.product("NN", { N: F, K: D }, { A: dx, B: weight("down"), C: dh }),
     build.product("TN", { M: D, N: F }, { A: dx, B: h, C: gradient("down") }),
     build.step("swigluBackward", [gu, dh, dgu, build.rows], elements(F)),
-    build.product("NN", { N: D, K: 2 * F }, { A: dgu, B: weight("gate_up"), C: dn }),
-    build.product("TN", { M: 2 * F, N: D }, { A: dgu, B: n2, C: gradient("gate_up") }),
-    ...build.columnSums(D, dn, gradient("mlp_norm"), partial, { X: middle, rstd: rstd2 }),
+    build.product("NN", { N: D, K: 2 * F }, {
+      A: dgu,
+      B: weight("gate_up"),
+      C: dn,
+    }),
+    build.product("TN", { M: 2 * F, N: D }, {
+      A: dgu,
+      B: n2,
+      C: gradient("gate_up"),
+    }),
+    ...build.columnSums(D, dn, gradient("mlp_norm"), partial, {
+      X: middle,
+      rstd: rstd2,
+    }),
     build.normBackward(middle, weight("mlp_norm"), rstd2, dn, dx, true),
   ];
   const attentionViews = [qk, qkv, visibleUntil];
   const attention = [
-    build.product("NN", { N: H * HD, K: D }, { A: dx, B: weight("out"), C: dn }),
-    build.product("TN", { M: D, N: H * HD }, { A: dx, B: attended, C: gradient("out") }),
+    build.product("NN", { N: H * HD, K: D }, {
+      A: dx,
+      B: weight("out"),
+      C: dn,
+    }),
+    build.product("TN", { M: D, N: H * HD }, {
+      A: dx,
+      B: attended,
+      C: gradient("out"),
+    }),
     build.step(
       "attentionBackwardQ",
       [...attentionViews, tileStart, tileList, attended, lse, dn, dqk, delta],
@@ -122,20 +167,44 @@ export function buildLayer(
     ),
     build.step(
       "qkRopeBackward",
-      [dqk, positions, rotary, dqkv, build.rows, ...(shape.qkNorm ? [qkv, ...gains, partial] : [])],
+      [
+        dqk,
+        positions,
+        rotary,
+        dqkv,
+        build.rows,
+        ...(shape.qkNorm ? [qkv, ...gains, partial] : []),
+      ],
       (count) => [Math.ceil(count / CHUNK)],
       { CHUNK },
     ),
     ...(shape.qkNorm
       ? [
-        build.sumPartials({ N: HD, pitch: 2 * HD, offset: 0 }, partial, gradient("q_norm")),
-        build.sumPartials({ N: HD, pitch: 2 * HD, offset: HD }, partial, gradient("k_norm")),
+        build.sumPartials(
+          { N: HD, pitch: 2 * HD, offset: 0 },
+          partial,
+          gradient("q_norm"),
+        ),
+        build.sumPartials(
+          { N: HD, pitch: 2 * HD, offset: HD },
+          partial,
+          gradient("k_norm"),
+        ),
       ]
       : []),
     build.product("NN", { N: D, K: QKV }, { A: dqkv, B: weight("qkv"), C: dn }),
-    build.product("TN", { M: QKV, N: D }, { A: dqkv, B: n1, C: gradient("qkv") }),
-    ...(shape.attentionBias ? build.columnSums(QKV, dqkv, gradient("qkv_bias"), partial) : []),
-    ...build.columnSums(D, dn, gradient("attention_norm"), partial, { X: x, rstd: rstd1 }),
+    build.product("TN", { M: QKV, N: D }, {
+      A: dqkv,
+      B: n1,
+      C: gradient("qkv"),
+    }),
+    ...(shape.attentionBias
+      ? build.columnSums(QKV, dqkv, gradient("qkv_bias"), partial)
+      : []),
+    ...build.columnSums(D, dn, gradient("attention_norm"), partial, {
+      X: x,
+      rstd: rstd1,
+    }),
     build.normBackward(x, weight("attention_norm"), rstd1, dn, dx, true),
   ];
   return { output, forward, backward: [...mlp, ...attention] };

@@ -36,9 +36,15 @@ export class LossHead {
   constructor(
     build: StepBuilder,
     parameters: Parameters,
-    options: { readonly x: View; readonly dx: View; readonly partial: View; readonly capacity: number },
+    options: {
+      readonly x: View;
+      readonly dx: View;
+      readonly partial: View;
+      readonly capacity: number;
+    },
   ) {
-    const { gpu, shape: { hiddenSize: D, vocabSize: V, tieEmbeddings } } = build;
+    const { gpu, shape: { hiddenSize: D, vocabSize: V, tieEmbeddings } } =
+      build;
     const { x, dx, partial, capacity } = options;
     this.#gpu = gpu;
     const width = Math.min(
@@ -49,19 +55,38 @@ export class LossHead {
     const gain = parameters.view("final_norm");
     const table = tieEmbeddings ? "embed" : "head";
     this.#gather = [
-      build.step("gatherRows", [views.index, x, views.xr, views.rows], (r) => flat(r * D / 4 / 64)),
+      build.step(
+        "gatherRows",
+        [views.index, x, views.xr, views.rows],
+        (r) => flat(r * D / 4 / 64),
+      ),
       build.norm(views.xr, gain, views.nr, views.rstd),
     ];
     const chunks: VocabularyChunk[] = [];
     for (let first = 0; first < V; first += width) {
       const N = Math.min(width, roundUp(V - first, 64));
       const E = slice(parameters.view(table), first * D * 4, N * D * 4);
-      const dE = slice(parameters.view(table, "gradients"), first * D * 4, N * D * 4);
-      const literals = { N, FIRST: first, VALID: Math.min(N, V - first), INIT: Number(first === 0) };
+      const dE = slice(
+        parameters.view(table, "gradients"),
+        first * D * 4,
+        N * D * 4,
+      );
+      const literals = {
+        N,
+        FIRST: first,
+        VALID: Math.min(N, V - first),
+        INIT: Number(first === 0),
+      };
       // Chunks add up in turn, from one buffer into the other.
-      const [from, to] = chunks.length % 2 === 0 ? [views.dn1, views.dn0] : [views.dn0, views.dn1];
+      const [from, to] = chunks.length % 2 === 0
+        ? [views.dn1, views.dn0]
+        : [views.dn0, views.dn1];
       chunks.push({
-        logits: build.product("NT", { N, K: D }, { A: views.nr, B: E, C: views.logits }, views.rows),
+        logits: build.product("NT", { N, K: D }, {
+          A: views.nr,
+          B: E,
+          C: views.logits,
+        }, views.rows),
         scores: [
           build.step(
             "headStats",
@@ -71,7 +96,13 @@ export class LossHead {
           ),
           build.step(
             "headTargets",
-            [views.logits, views.inverse, views.targets, views.picked, views.counts],
+            [
+              views.logits,
+              views.inverse,
+              views.targets,
+              views.picked,
+              views.counts,
+            ],
             () => flat(Math.ceil(this.#plan!.count / 64)),
             literals,
           ),
@@ -94,10 +125,19 @@ export class LossHead {
           build.product(
             "NN",
             { N: D, K: N },
-            { A: views.logits, B: E, C: to, ...(first > 0 && { residual: from }) },
+            {
+              A: views.logits,
+              B: E,
+              C: to,
+              ...(first > 0 && { residual: from }),
+            },
             views.rows,
           ),
-          build.product("TN", { M: N, N: D }, { A: views.logits, B: views.nr, C: dE }, views.rows),
+          build.product("TN", { M: N, N: D }, {
+            A: views.logits,
+            B: views.nr,
+            C: dE,
+          }, views.rows),
         ],
       });
     }
@@ -143,11 +183,19 @@ export class LossHead {
       { view: views.state, bytes: plan.rows * 16 },
       { view: views.picked, bytes: plan.count * 4 },
     ]);
-    return this.#assemble(plan, new Float32Array(states!), new Float32Array(picked!));
+    return this.#assemble(
+      plan,
+      new Float32Array(states!),
+      new Float32Array(picked!),
+    );
   }
 
   /** From running sums to logprobs and entropies: log Z = peak + log Σ, H = log Z − E[z]. */
-  #assemble(plan: TargetPlan, states: Float32Array, picked: Float32Array): TreeScores {
+  #assemble(
+    plan: TargetPlan,
+    states: Float32Array,
+    picked: Float32Array,
+  ): TreeScores {
     const rows = new Float32Array(plan.index.length * 4);
     for (let r = 0; r < plan.rows; r++) {
       const [peak, total, moment] = states.subarray(4 * r, 4 * r + 3);
@@ -167,9 +215,14 @@ export class LossHead {
 
   /** Adds the head's weight gradients and the hidden states' gradient for the last `scores`. */
   backward(gradients: ScoreGradients): void {
-    const gpu = this.#gpu, views = this.#views, plan = this.#plan!, R = plan.index.length;
+    const gpu = this.#gpu,
+      views = this.#views,
+      plan = this.#plan!,
+      R = plan.index.length;
     const sorted = new Float32Array(plan.count);
-    for (let r = 0; r < plan.rows; r++) this.#states.fill(0, 4 * r + 2, 4 * r + 4);
+    for (let r = 0; r < plan.rows; r++) {
+      this.#states.fill(0, 4 * r + 2, 4 * r + 4);
+    }
     plan.order.forEach((place, i) => {
       const row = plan.targets[2 * i]!;
       sorted[i] = gradients.logprob[place]!;
@@ -185,14 +238,20 @@ export class LossHead {
         if (again) dispatch(logits.op, logits.grid(R));
         for (const { op, grid } of backward) dispatch(op, grid(R));
       }
-      for (const { op, grid } of [...this.#finish, this.#scatter]) dispatch(op, grid(R));
+      for (const { op, grid } of [...this.#finish, this.#scatter]) {
+        dispatch(op, grid(R));
+      }
     });
   }
 }
 
 function allocate(
   gpu: Gpu,
-  { capacity, D, width }: { readonly capacity: number; readonly D: number; readonly width: number },
+  { capacity, D, width }: {
+    readonly capacity: number;
+    readonly D: number;
+    readonly width: number;
+  },
 ) {
   const words = (count: number) => gpu.buffer(count * 4);
   const [rows, rowCount, counts] = [words(4), words(4), words(4)];

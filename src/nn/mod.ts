@@ -1,6 +1,16 @@
 /**
  * The transformer on the GPU: forward, backward, optimizer, decoding.
  *
+ * One Worker owns the GPU and one copy of the weights, which training and decoding share, so that a sync costs nothing. The
+ * main thread holds its end, `GpuHost`, and never waits for the GPU. This room works on token trees and
+ * token ids; it knows neither text nor losses, advantages or episodes. What a loss makes of the logprobs is the trainer's;
+ * here are the logprobs, and the weights' gradients for whatever derivatives come back.
+ *
  * @module
  */
+export type { DecoderSize } from "./decoder.ts";
+export { GpuHost, type ProgressListener } from "./gpu_host.ts";
 export type * from "./policy.ts";
+export type { OpenArguments, Opened } from "./protocol.ts";
+export type { Progress, ScheduledRequest } from "./scheduler.ts";
+export type { TransformerShape } from "./shape.ts";

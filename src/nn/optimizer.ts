@@ -26,11 +26,17 @@ export class Optimizer {
     this.#norm = gpu.buffer(4);
     this.#arenas = parameters.arenas.map((arena, i) => {
       const settings = gpu.buffer(8 * 4);
-      const size = gpu.upload(Uint32Array.of(arena.size / 4, i * STRETCHES, 0, 0));
+      const size = gpu.upload(
+        Uint32Array.of(arena.size / 4, i * STRETCHES, 0, 0),
+      );
       const adamw = gpu.kernel(SOURCES.adamw, { COUNT: arena.size / 4 });
       return {
         settings,
-        squares: gpu.op(gpu.kernel(SOURCES.squareSums), [arena.gradients, partial, size]),
+        squares: gpu.op(gpu.kernel(SOURCES.squareSums), [
+          arena.gradients,
+          partial,
+          size,
+        ]),
         update: gpu.op(adamw, [
           arena.weights,
           arena.gradients,
@@ -41,8 +47,14 @@ export class Optimizer {
         ]),
       };
     });
-    const total = gpu.upload(Uint32Array.of(STRETCHES * parameters.arenas.length, 0, 0, 0));
-    this.#finish = gpu.op(gpu.kernel(SOURCES.norm), [partial, this.#norm, total]);
+    const total = gpu.upload(
+      Uint32Array.of(STRETCHES * parameters.arenas.length, 0, 0, 0),
+    );
+    this.#finish = gpu.op(gpu.kernel(SOURCES.norm), [
+      partial,
+      this.#norm,
+      total,
+    ]);
   }
 
   /**
@@ -52,7 +64,8 @@ export class Optimizer {
    * @returns The gradients' global norm before clipping.
    */
   async step(step: number, options: StepOptions): Promise<number> {
-    const { learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm } = options;
+    const { learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm } =
+      options;
     this.#arenas.forEach(({ settings }, i) => {
       const decay = this.#parameters.arenas[i]!.matrix ? weightDecay : 0;
       this.#gpu.write(
@@ -73,7 +86,10 @@ export class Optimizer {
       for (const { squares } of this.#arenas) dispatch(squares, [STRETCHES]);
       dispatch(this.#finish, [1]);
       this.#arenas.forEach(({ update }, i) => {
-        dispatch(update, flat(Math.ceil(this.#parameters.arenas[i]!.size / 4 / 64)));
+        dispatch(
+          update,
+          flat(Math.ceil(this.#parameters.arenas[i]!.size / 4 / 64)),
+        );
       });
     });
     const [norm] = await this.#gpu.read([{ view: this.#norm, bytes: 4 }]);

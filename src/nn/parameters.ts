@@ -27,8 +27,8 @@ export interface Arena {
   /** Elements. */
   readonly size: number;
   readonly weights: View;
+  /** These three hold nothing unless the parameters are trained; `m` and `v` are AdamW's moments. */
   readonly gradients: View;
-  /** First and second moments of AdamW. */
   readonly m: View;
   readonly v: View;
 }
@@ -44,22 +44,36 @@ export type ArenaBuffer = "weights" | "gradients" | "m" | "v";
  */
 export class Parameters {
   readonly arenas: readonly Arena[];
-  readonly #places: ReadonlyMap<string, { readonly arena: Arena; readonly offset: number; readonly fused: Fused }>;
+  readonly #places: ReadonlyMap<
+    string,
+    { readonly arena: Arena; readonly offset: number; readonly fused: Fused }
+  >;
 
-  constructor(readonly gpu: Gpu, readonly shape: TransformerShape) {
+  /** @param trained Whether to hold gradients and moments as well. */
+  constructor(
+    readonly gpu: Gpu,
+    readonly shape: TransformerShape,
+    trained = true,
+  ) {
     const fused = layout(shape);
     const limit = gpu.device.limits.maxStorageBufferBindingSize / 4;
     const arenas: Arena[] = [];
-    const places = new Map<string, { arena: Arena; offset: number; fused: Fused }>();
+    const places = new Map<
+      string,
+      { arena: Arena; offset: number; fused: Fused }
+    >();
     for (const group of pack(fused, limit)) {
-      const size = group.reduce((sum, tensor) => sum + roundUp(tensor.size, 64), 0);
+      const size = group.reduce(
+        (sum, tensor) => sum + roundUp(tensor.size, 64),
+        0,
+      );
       const arena = {
         matrix: group[0]!.matrix,
         size,
         weights: gpu.buffer(size * 4),
-        gradients: gpu.buffer(size * 4),
-        m: gpu.buffer(size * 4),
-        v: gpu.buffer(size * 4),
+        gradients: gpu.buffer(trained ? size * 4 : 0),
+        m: gpu.buffer(trained ? size * 4 : 0),
+        v: gpu.buffer(trained ? size * 4 : 0),
       };
       arenas.push(arena);
       let offset = 0;
@@ -89,14 +103,19 @@ export class Parameters {
     for (const { arena, offset, fused } of this.#places.values()) {
       for (const part of fused.parts) {
         const tensor = byName.get(part.name);
-        if (!tensor) throw new ModelError(`The weights lack the tensor '${part.name}'`);
+        if (!tensor) {
+          throw new ModelError(`The weights lack the tensor '${part.name}'`);
+        }
         if (tensor.shape.join() !== part.shape.join()) {
           throw new ModelError(
             `The tensor '${part.name}' has shape [${tensor.shape}], but config.json says [${part.shape}]`,
           );
         }
         const at = (offset + part.offset) * 4;
-        this.gpu.write(slice(arena[buffer], at, tensor.data.byteLength), tensor.data);
+        this.gpu.write(
+          slice(arena[buffer], at, tensor.data.byteLength),
+          tensor.data,
+        );
       }
     }
   }
@@ -110,7 +129,11 @@ export class Parameters {
         if (place.arena !== arena) continue;
         for (const { name, shape, offset } of place.fused.parts) {
           const count = shape.reduce((product, size) => product * size, 1);
-          const data = new Float32Array(bytes!, (place.offset + offset) * 4, count).slice();
+          const data = new Float32Array(
+            bytes!,
+            (place.offset + offset) * 4,
+            count,
+          ).slice();
           tensors.push({ name, shape, data });
         }
       }
@@ -121,23 +144,42 @@ export class Parameters {
 
 /** Tensors in the order of the forward pass, matrices before vectors. */
 function layout(shape: TransformerShape): readonly Fused[] {
-  const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F, vocabSize: V } = shape;
+  const {
+    hiddenSize: D,
+    heads: H,
+    kvHeads: K,
+    headDim: HD,
+    feedForward: F,
+    vocabSize: V,
+  } = shape;
   const all: Fused[] = [];
-  const add = (key: string, parts: readonly (readonly [string, ...number[]])[], size?: number) => {
+  const add = (
+    key: string,
+    parts: readonly (readonly [string, ...number[]])[],
+    size?: number,
+  ) => {
     let offset = 0;
     const placed = parts.map(([name, ...dims]) => {
       const part = { name: `${name}`, shape: dims, offset };
       offset += dims.reduce((product, dim) => product * dim, 1);
       return part;
     });
-    all.push({ key, parts: placed, size: size ?? offset, matrix: parts[0]!.length > 2 });
+    all.push({
+      key,
+      parts: placed,
+      size: size ?? offset,
+      matrix: parts[0]!.length > 2,
+    });
   };
   const padded = roundUp(V, 64) * D;
   add("embed", [["model.embed_tokens.weight", V, D]], padded);
   for (let layer = 0; layer < shape.layers; layer++) {
     const attention = `model.layers.${layer}.self_attn`;
     const mlp = `model.layers.${layer}.mlp`;
-    add(`${layer}.attention_norm`, [[`model.layers.${layer}.input_layernorm.weight`, D]]);
+    add(`${layer}.attention_norm`, [[
+      `model.layers.${layer}.input_layernorm.weight`,
+      D,
+    ]]);
     add(`${layer}.qkv`, [
       [`${attention}.q_proj.weight`, H * HD, D],
       [`${attention}.k_proj.weight`, K * HD, D],
@@ -155,8 +197,15 @@ function layout(shape: TransformerShape): readonly Fused[] {
       add(`${layer}.k_norm`, [[`${attention}.k_norm.weight`, HD]]);
     }
     add(`${layer}.out`, [[`${attention}.o_proj.weight`, D, H * HD]]);
-    add(`${layer}.mlp_norm`, [[`model.layers.${layer}.post_attention_layernorm.weight`, D]]);
-    add(`${layer}.gate_up`, [[`${mlp}.gate_proj.weight`, F, D], [`${mlp}.up_proj.weight`, F, D]]);
+    add(`${layer}.mlp_norm`, [[
+      `model.layers.${layer}.post_attention_layernorm.weight`,
+      D,
+    ]]);
+    add(`${layer}.gate_up`, [[`${mlp}.gate_proj.weight`, F, D], [
+      `${mlp}.up_proj.weight`,
+      F,
+      D,
+    ]]);
     add(`${layer}.down`, [[`${mlp}.down_proj.weight`, D, F]]);
   }
   add("final_norm", [["model.norm.weight", D]]);
@@ -165,7 +214,10 @@ function layout(shape: TransformerShape): readonly Fused[] {
 }
 
 /** Groups tensors into arenas of at most `limit` elements, matrices and vectors apart. */
-function pack(tensors: readonly Fused[], limit: number): readonly (readonly Fused[])[] {
+function pack(
+  tensors: readonly Fused[],
+  limit: number,
+): readonly (readonly Fused[])[] {
   const groups: Fused[][] = [];
   for (const matrix of [true, false]) {
     let group: Fused[] = [];

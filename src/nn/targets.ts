@@ -29,7 +29,8 @@ export interface TargetPlan {
 export function planTargets(input: TreeInput): TargetPlan {
   const { targets, temperature, parents, tokens } = input;
   const order = Uint32Array.from(targets, (_, i) => i).sort((a, b) =>
-    parents[targets[a]!]! - parents[targets[b]!]! || temperature[a]! - temperature[b]! || a - b
+    parents[targets[a]!]! - parents[targets[b]!]! ||
+    temperature[a]! - temperature[b]! || a - b
   );
   const index: number[] = [];
   const inverse: number[] = [];
@@ -39,7 +40,9 @@ export function planTargets(input: TreeInput): TargetPlan {
   let warmth = NaN;
   order.forEach((place, i) => {
     const node = targets[place]!;
-    if (parents[node]! < 0) throw new UserError(`Node ${node} is a root: nothing predicts it`);
+    if (parents[node]! < 0) {
+      throw new UserError(`Node ${node} is a root: nothing predicts it`);
+    }
     if (parents[node] !== parent || temperature[place] !== warmth) {
       parent = parents[node]!;
       warmth = temperature[place]!;

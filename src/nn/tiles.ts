@@ -22,15 +22,21 @@ export function visibleTiles(visibleUntil: Uint32Array, lanes: number): Tiles {
   const start = new Uint32Array(tiles + 1);
   for (let key = 0; key < tiles; key++) {
     let last = 0;
-    for (let i = key * lanes; i < (key + 1) * lanes; i++) last = Math.max(last, visibleUntil[i]!);
+    for (let i = key * lanes; i < (key + 1) * lanes; i++) {
+      last = Math.max(last, visibleUntil[i]!);
+    }
     until[key] = Math.ceil(last / lanes);
     for (let query = key; query < until[key]!; query++) start[query + 1]!++;
   }
-  for (let query = 0; query < tiles; query++) start[query + 1]! += start[query]!;
+  for (let query = 0; query < tiles; query++) {
+    start[query + 1]! += start[query]!;
+  }
   const list = new Uint32Array(Math.max(1, start[tiles]!));
   const next = start.slice();
   for (let key = 0; key < tiles; key++) {
-    for (let query = key; query < until[key]!; query++) list[next[query]!++] = key;
+    for (let query = key; query < until[key]!; query++) {
+      list[next[query]!++] = key;
+    }
   }
   return { start, list, until };
 }

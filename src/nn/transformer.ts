@@ -1,7 +1,12 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { UserError } from "../errors.ts";
 import { flat, type Step, StepBuilder } from "./builder.ts";
-import { type BatchViews, buildLayer, type Layer, type Scratch } from "./layer.ts";
+import {
+  type BatchViews,
+  buildLayer,
+  type Layer,
+  type Scratch,
+} from "./layer.ts";
 import { LossHead } from "./loss_head.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeInput, TreeScores } from "./policy.ts";
@@ -27,7 +32,11 @@ export class Transformer {
   readonly #embedBackward: Step;
   readonly #layers: readonly Layer[];
   readonly #head: LossHead;
-  readonly #lookup: { readonly distinct: View; readonly order: View; readonly counts: View };
+  readonly #lookup: {
+    readonly distinct: View;
+    readonly order: View;
+    readonly counts: View;
+  };
   #padded = 0;
   #distinct = 0;
 
@@ -37,7 +46,8 @@ export class Transformer {
     options: { readonly maxNodes: number },
   ) {
     const { gpu, shape } = parameters;
-    const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } = shape;
+    const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
+      shape;
     const T = this.#capacity = roundUp(options.maxNodes, 64);
     this.#gpu = gpu;
     this.#shape = shape;
@@ -64,7 +74,11 @@ export class Transformer {
       delta: words(T * H),
       partial: words(T / 64 * widest),
     };
-    this.#lookup = { distinct: words(T * 4), order: words(T), counts: words(4) };
+    this.#lookup = {
+      distinct: words(T * 4),
+      order: words(T),
+      counts: words(4),
+    };
     const build = new StepBuilder(gpu, planner, shape, this.#rows);
     let x = words(T * D);
     const embedding = parameters.view("embed");
@@ -72,11 +86,18 @@ export class Transformer {
       "embedding",
       [this.#batch.tokens, embedding, x, this.#rows],
       (count) => flat(count * D / 4 / 64),
+      { STRIDE: 1 },
     );
     const { distinct, order, counts } = this.#lookup;
     this.#embedBackward = build.step(
       "embeddingBackward",
-      [distinct, order, this.#scratch.dx, parameters.view("embed", "gradients"), counts],
+      [
+        distinct,
+        order,
+        this.#scratch.dx,
+        parameters.view("embed", "gradients"),
+        counts,
+      ],
       () => flat(this.#distinct),
     );
     const layers: Layer[] = [];
@@ -93,7 +114,12 @@ export class Transformer {
     }
     this.#layers = layers;
     const { dx, partial } = this.#scratch;
-    this.#head = new LossHead(build, parameters, { x, dx, partial, capacity: T });
+    this.#head = new LossHead(build, parameters, {
+      x,
+      dx,
+      partial,
+      capacity: T,
+    });
   }
 
   /** Most nodes of a batch. */
@@ -111,7 +137,9 @@ export class Transformer {
     this.#gpu.submit((dispatch) => {
       dispatch(this.#embed.op, this.#embed.grid(this.#padded));
       for (const layer of this.#layers) {
-        for (const { op, grid } of layer.forward) dispatch(op, grid(this.#padded));
+        for (const { op, grid } of layer.forward) {
+          dispatch(op, grid(this.#padded));
+        }
       }
     });
     return await this.#head.scores(planTargets(input));
@@ -123,7 +151,9 @@ export class Transformer {
     this.#head.backward(gradients);
     this.#gpu.submit((dispatch) => {
       for (const layer of this.#layers.toReversed()) {
-        for (const { op, grid } of layer.backward) dispatch(op, grid(this.#padded));
+        for (const { op, grid } of layer.backward) {
+          dispatch(op, grid(this.#padded));
+        }
       }
       dispatch(this.#embedBackward.op, this.#embedBackward.grid(this.#padded));
     });
@@ -133,12 +163,19 @@ export class Transformer {
     const gpu = this.#gpu, batch = this.#batch, N = tokens.length;
     const T = this.#padded = roundUp(Math.max(1, N), 64);
     if (T > this.#capacity) {
-      throw new UserError(`A batch of ${N} nodes exceeds the ${this.#capacity} of train.max_nodes`);
+      throw new UserError(
+        `A batch of ${N} nodes exceeds the ${this.#capacity} of train.max_nodes`,
+      );
     }
-    const deepest = positions.reduce((most, position) => Math.max(most, position), 0);
+    const deepest = positions.reduce(
+      (most, position) => Math.max(most, position),
+      0,
+    );
     if (deepest >= this.#shape.maxPositions) {
       throw new UserError(
-        `A sequence of ${deepest + 1} tokens exceeds the model's ${this.#shape.maxPositions} positions`,
+        `A sequence of ${
+          deepest + 1
+        } tokens exceeds the model's ${this.#shape.maxPositions} positions`,
       );
     }
     const until = new Uint32Array(T);
@@ -157,18 +194,25 @@ export class Transformer {
 
   /** Sorts positions by token id for the embedding's gradient. */
   #sortTokens(tokens: Uint32Array): void {
-    const order = Uint32Array.from(tokens, (_, i) => i).sort((a, b) => tokens[a]! - tokens[b]! || a - b);
+    const order = Uint32Array.from(tokens, (_, i) => i).sort((a, b) =>
+      tokens[a]! - tokens[b]! || a - b
+    );
     const distinct: number[] = [];
     for (let first = 0; first < order.length;) {
       let last = first + 1;
-      while (last < order.length && tokens[order[last]!] === tokens[order[first]!]) last++;
+      while (
+        last < order.length && tokens[order[last]!] === tokens[order[first]!]
+      ) last++;
       distinct.push(tokens[order[first]!]!, first, last, 0);
       first = last;
     }
     this.#distinct = distinct.length / 4;
     this.#gpu.write(this.#lookup.order, order);
     this.#gpu.write(this.#lookup.distinct, Uint32Array.from(distinct));
-    this.#gpu.write(this.#lookup.counts, Uint32Array.of(this.#distinct, 0, 0, 0));
+    this.#gpu.write(
+      this.#lookup.counts,
+      Uint32Array.of(this.#distinct, 0, 0, 0),
+    );
   }
 }
 

@@ -1,0 +1,164 @@
+import { EngineError } from "../errors.ts";
+import {
+  type Calls,
+  type Command,
+  fromPlain,
+  type OpenArguments,
+  type Opened,
+  type Report,
+} from "./protocol.ts";
+import type { Progress, ScheduledRequest } from "./scheduler.ts";
+
+/** Told of each submission's share of a generation. */
+export type ProgressListener = (progress: Progress, version: number) => void;
+
+interface Pending {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Generating {
+  readonly listener: ProgressListener;
+  readonly fail: (error: Error) => void;
+}
+
+/** This thread's end of the Worker that owns the GPU. */
+export class GpuHost implements Disposable {
+  readonly #worker: Worker;
+  readonly #calls = new Map<number, Pending>();
+  readonly #generations = new Map<number, Generating>();
+  #next = 0;
+  #running = 0;
+  #waiting = 0;
+  #opened: Opened | undefined;
+
+  private constructor() {
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<Report>) =>
+      this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new EngineError(`The GPU thread failed: ${event.message}`));
+    };
+  }
+
+  /**
+   * Starts the Worker and puts the weights on its GPU; their buffers move there and are empty afterwards.
+   *
+   * @throws {DeviceError} If there is no GPU, or it cannot hold what is asked.
+   */
+  static async open(options: OpenArguments): Promise<GpuHost> {
+    const host = new GpuHost();
+    try {
+      host.#opened = await host.call(
+        "open",
+        options,
+        options.weights.map(({ data }) => data.buffer),
+      );
+      return host;
+    } catch (error) {
+      host[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** What was found when the GPU was opened. */
+  get opened(): Opened {
+    return this.#opened!;
+  }
+
+  /** Sequences being decoded. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Sequences waiting for a place. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Has the Worker run one of its calls; buffers in `transfer` move there. */
+  call<Name extends keyof Calls>(
+    name: Name,
+    argument?: Parameters<Calls[Name]>[0],
+    transfer: readonly ArrayBufferLike[] = [],
+  ): Promise<ReturnType<Calls[Name]>> {
+    const id = this.#next++;
+    const { promise, resolve, reject } = Promise.withResolvers<
+      ReturnType<Calls[Name]>
+    >();
+    this.#calls.set(id, { resolve, reject });
+    this.#post({ kind: "call", id, name, argument }, transfer as ArrayBuffer[]);
+    return promise;
+  }
+
+  /**
+   * Starts a generation.
+   *
+   * @param fail Called instead of the listener's last time if the generation cannot be served.
+   * @returns A function that cancels it.
+   */
+  generate(
+    request: Omit<ScheduledRequest, "id">,
+    listener: ProgressListener,
+    fail: (error: Error) => void,
+  ): () => void {
+    const id = this.#next++;
+    this.#generations.set(id, { listener, fail });
+    this.#post({ kind: "generate", request: { ...request, id } });
+    return () => {
+      if (this.#generations.has(id)) this.#post({ kind: "cancel", id });
+    };
+  }
+
+  #post(command: Command, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(command, transfer);
+  }
+
+  #receive(report: Report): void {
+    switch (report.kind) {
+      case "result":
+        this.#take(report.id)?.resolve(report.value as never);
+        break;
+      case "failure":
+        this.#take(report.id)?.reject(fromPlain(report.error));
+        break;
+      case "refused":
+        this.#generations.get(report.id)?.fail(fromPlain(report.error));
+        this.#generations.delete(report.id);
+        break;
+      case "progress":
+        this.#running = report.running;
+        this.#waiting = report.waiting;
+        for (const progress of report.progress) {
+          const generation = this.#generations.get(progress.id);
+          if (progress.finishReason) this.#generations.delete(progress.id);
+          generation?.listener(progress, report.version);
+        }
+        break;
+      default:
+        report satisfies never;
+    }
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#calls.get(id);
+    this.#calls.delete(id);
+    return pending;
+  }
+
+  /** Ends everything that waits for the Worker. */
+  #fail(error: Error): void {
+    for (const { reject } of this.#calls.values()) reject(error);
+    for (const { fail } of this.#generations.values()) fail(error);
+    this.#calls.clear();
+    this.#generations.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+    this.#fail(new EngineError("The engine was closed"));
+  }
+}

@@ -1,0 +1,166 @@
+/** A token whose key and value are in the cache, as a node of a prefix tree. */
+interface CachedToken {
+  readonly token: number;
+  readonly slot: number;
+  readonly parent: CachedToken | undefined;
+  readonly children: Map<number, CachedToken>;
+  /** Running sequences that end their shared prefix here. */
+  users: number;
+}
+
+/** A sequence's place in the cache. */
+export interface Lease {
+  /** Slot of each position, prompt and room for the continuation. */
+  readonly slots: Uint32Array;
+  /** Positions `cached … prompt length − 2` are new and must be computed; those before are shared. */
+  readonly cached: number;
+  /** Deepest shared token. */
+  readonly tip: CachedToken;
+}
+
+/**
+ * Which cache slot holds which token: a prefix tree with one token a slot, so that sequences share whatever they have
+ * in common, to the token (as SGLang's radix cache with pages of one; arXiv 2312.07104).
+ *
+ * Only book-keeping: keys and values live on the GPU. Tokens that no running sequence uses stay until their slot is
+ * needed, the least recently used leaf first. Slot 0 belongs to nobody.
+ */
+export class KvCache {
+  readonly #free: number[] = [];
+  /** Leaves without users, least recently used first. */
+  readonly #idle = new Set<CachedToken>();
+  #root: CachedToken = root();
+
+  /** @param slots Tokens the cache holds. */
+  constructor(readonly slots: number) {
+    this.clear();
+  }
+
+  /** Forgets every token; no lease may be out. */
+  clear(): void {
+    this.#root = root();
+    this.#idle.clear();
+    this.#free.length = 0;
+    for (let slot = this.slots; slot >= 1; slot--) this.#free.push(slot);
+  }
+
+  /**
+   * Finds slots for a prompt and `room` further tokens. The prompt's last token is never shared: it is the first to be
+   * decoded.
+   *
+   * @returns Undefined if the slots are not to be had until another sequence ends.
+   */
+  lease(prompt: readonly number[], room: number): Lease | undefined {
+    let tip = this.#root;
+    let cached = 0;
+    while (cached < prompt.length - 1) {
+      const next = tip.children.get(prompt[cached]!);
+      if (!next) break;
+      tip = next;
+      cached++;
+    }
+    const needed = prompt.length - 1 - cached + room;
+    this.#use(tip);
+    if (!this.#makeRoom(needed)) {
+      this.#leave(tip);
+      return undefined;
+    }
+    const slots = new Uint32Array(prompt.length - 1 + room);
+    for (let at: CachedToken | undefined = tip, i = cached - 1; i >= 0; i--) {
+      slots[i] = at!.slot;
+      at = at!.parent;
+    }
+    const shared = cached;
+    let deepest = tip;
+    for (let i = cached; i < prompt.length - 1; i++) {
+      slots[i] = this.#free.pop()!;
+      deepest = this.#add(deepest, prompt[i]!, slots[i]!);
+    }
+    for (let i = prompt.length - 1; i < slots.length; i++) {
+      slots[i] = this.#free.pop()!;
+    }
+    this.#use(deepest);
+    this.#leave(tip);
+    return { slots, cached: shared, tip: deepest };
+  }
+
+  /**
+   * Ends a lease. `tokens` are the prompt and the sampled tokens whose keys and values were computed: they
+   * stay for others to share; the slots that were not used are free again.
+   */
+  release(lease: Lease, tokens: readonly number[]): void {
+    let tip = lease.tip;
+    let position = depth(tip);
+    for (; position < tokens.length; position++) {
+      const slot = lease.slots[position]!;
+      const known = tip.children.get(tokens[position]!);
+      // Another sequence computed the same token meanwhile: the two hold the same bits, one is enough.
+      if (known) this.#free.push(slot);
+      tip = known ?? this.#add(tip, tokens[position]!, slot);
+    }
+    for (; position < lease.slots.length; position++) {
+      this.#free.push(lease.slots[position]!);
+    }
+    this.#use(tip);
+    this.#leave(lease.tip);
+    this.#leave(tip);
+  }
+
+  #add(parent: CachedToken, token: number, slot: number): CachedToken {
+    const node: CachedToken = {
+      token,
+      slot,
+      parent,
+      children: new Map(),
+      users: 0,
+    };
+    parent.children.set(token, node);
+    this.#idle.delete(parent);
+    this.#idle.add(node);
+    return node;
+  }
+
+  #use(node: CachedToken): void {
+    node.users++;
+    this.#idle.delete(node);
+  }
+
+  #leave(node: CachedToken): void {
+    node.users--;
+    if (node.users === 0 && node.children.size === 0 && node.parent) {
+      this.#idle.add(node);
+    }
+  }
+
+  /** Evicts until `count` slots are free; says whether they are. */
+  #makeRoom(count: number): boolean {
+    while (this.#free.length < count) {
+      const [oldest] = this.#idle;
+      if (!oldest) return false;
+      this.#idle.delete(oldest);
+      this.#free.push(oldest.slot);
+      const parent = oldest.parent!;
+      parent.children.delete(oldest.token);
+      if (parent.children.size === 0 && parent.users === 0 && parent.parent) {
+        this.#idle.add(parent);
+      }
+    }
+    return true;
+  }
+}
+
+function root(): CachedToken {
+  return {
+    token: -1,
+    slot: 0,
+    parent: undefined,
+    children: new Map(),
+    users: 0,
+  };
+}
+
+function depth(node: CachedToken): number {
+  let count = 0;
+  for (let at = node; at.parent; at = at.parent) count++;
+  return count;
+}

@@ -1,0 +1,114 @@
+import {
+  ASTunerError,
+  DataError,
+  DeviceError,
+  EngineError,
+  ModelError,
+  UserError,
+} from "../errors.ts";
+import type { DecoderSize } from "./decoder.ts";
+import type {
+  HostTensor,
+  OptimizerState,
+  ScoreGradients,
+  StepOptions,
+  TreeInput,
+  TreeScores,
+} from "./policy.ts";
+import type { Progress, ScheduledRequest } from "./scheduler.ts";
+import type { TransformerShape } from "./shape.ts";
+
+/** What the Worker is opened with. */
+export interface OpenArguments {
+  readonly shape: TransformerShape;
+  readonly weights: readonly HostTensor[];
+  readonly maxNodes: number;
+  readonly trained: boolean;
+  readonly decoder: DecoderSize;
+  readonly subgroups: boolean;
+}
+
+/** What the Worker says once it is open. */
+export interface Opened {
+  readonly adapter: string;
+  readonly software: boolean;
+  readonly subgroups: boolean;
+  /** Bytes of GPU buffers. */
+  readonly allocated: number;
+}
+
+/** The calls the Worker answers, each with what it takes and gives. */
+export interface Calls {
+  open: (options: OpenArguments) => Opened;
+  forward: (input: TreeInput) => TreeScores;
+  reference: (input: TreeInput) => TreeScores;
+  backward: (gradients: ScoreGradients) => void;
+  step: (options: StepOptions) => { readonly gradNorm: number };
+  discard: () => void;
+  sync: (version: number) => void;
+  score: (sequences: readonly (readonly number[])[]) => Float32Array[];
+  weights: () => readonly HostTensor[];
+  loadWeights: (tensors: readonly HostTensor[]) => void;
+  optimizer: () => OptimizerState;
+  loadOptimizer: (state: OptimizerState) => void;
+}
+
+/** Messages to the Worker. */
+export type Command =
+  | {
+    readonly kind: "call";
+    readonly id: number;
+    readonly name: keyof Calls;
+    readonly argument: unknown;
+  }
+  | { readonly kind: "generate"; readonly request: ScheduledRequest }
+  | { readonly kind: "cancel"; readonly id: number };
+
+/** Messages from the Worker. */
+export type Report =
+  | { readonly kind: "result"; readonly id: number; readonly value: unknown }
+  | {
+    readonly kind: "failure";
+    readonly id: number;
+    readonly error: PlainError;
+  }
+  | {
+    readonly kind: "progress";
+    readonly version: number;
+    readonly progress: readonly Progress[];
+    readonly running: number;
+    readonly waiting: number;
+  }
+  | {
+    readonly kind: "refused";
+    readonly id: number;
+    readonly error: PlainError;
+  };
+
+/** An error on its way between threads. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+const CLASSES = { DataError, DeviceError, EngineError, ModelError, UserError };
+
+/** An error as data. */
+export function toPlain(error: unknown): PlainError {
+  if (!(error instanceof Error)) {
+    return { name: "Error", message: String(error) };
+  }
+  const { name, message, stack } = error;
+  return { name, message, ...(stack !== undefined && { stack }) };
+}
+
+/** Data as the error it was, so that a user's mistake stays one on this side. */
+export function fromPlain({ name, message, stack }: PlainError): Error {
+  if (name in CLASSES) {
+    return new CLASSES[name as keyof typeof CLASSES](message);
+  }
+  const error = new ASTunerError(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,136 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+/**
+ * The thread that owns the GPU: the policy's weights, shared by training and decoding.
+ *
+ * Waiting for the GPU blocks a thread in Deno, so this one does nothing else. Calls run one after the other, and decoding
+ * goes on between them, a submission at a time.
+ */
+import { GemmPlanner, Gpu, planFile } from "../gpu/mod.ts";
+import { Decoder } from "./decoder.ts";
+import { GpuPolicy } from "./gpu_policy.ts";
+import {
+  type Calls,
+  type Command,
+  type Opened,
+  type Report,
+  toPlain,
+} from "./protocol.ts";
+import { Scheduler } from "./scheduler.ts";
+import { scoreSequences } from "./score_sequences.ts";
+
+let gpu: Gpu;
+let policy: GpuPolicy;
+let scheduler: Scheduler;
+let version = 0;
+let last: Promise<void> = Promise.resolve();
+let pumping = false;
+
+const calls: {
+  [Name in keyof Calls]: (argument: Parameters<Calls[Name]>[0]) => Result<Name>;
+} = {
+  open,
+  forward: (input) => policy.forward(input),
+  reference: (input) => policy.reference(input),
+  backward: (gradients) => policy.backward(gradients),
+  step: (options) => policy.step(options),
+  discard: () => policy.discard(),
+  sync,
+  score: (sequences) =>
+    scoreSequences(
+      sequences,
+      (input) => policy.forward(input),
+      policy.transformer.maxNodes,
+    ),
+  weights: () => policy.parameters.read(),
+  loadWeights: (tensors) => policy.parameters.write(tensors),
+  optimizer: () => policy.optimizer(),
+  loadOptimizer: (state) => policy.loadOptimizer(state),
+};
+
+type Result<Name extends keyof Calls> =
+  | ReturnType<Calls[Name]>
+  | Promise<ReturnType<Calls[Name]>>;
+
+async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
+  gpu = await Gpu.open({ subgroups: options.subgroups });
+  const planner = await GemmPlanner.open(gpu, planFile());
+  policy = new GpuPolicy(planner, options.shape, options.weights, options);
+  scheduler = new Scheduler(
+    new Decoder(planner, policy.parameters, options.decoder),
+  );
+  const { adapter, software, subgroups } = gpu.info;
+  return { adapter, software, subgroups, allocated: gpu.allocated };
+}
+
+/** Serves the weights as they now stand; what is being decoded ends under the old ones first. */
+async function sync(next: number): Promise<void> {
+  while (scheduler.running > 0) report(await scheduler.step({ admit: false }));
+  scheduler.clear();
+  version = next;
+}
+
+/** Runs `job` after all that was asked before it. */
+function enqueue(job: () => Promise<void>): void {
+  last = last.then(job);
+}
+
+function pump(): void {
+  if (pumping) return;
+  pumping = true;
+  enqueue(async () => {
+    pumping = false;
+    try {
+      report(await scheduler.step());
+    } catch (error) {
+      for (const id of scheduler.drop()) {
+        post({ kind: "refused", id, error: toPlain(error) });
+      }
+    }
+    if (scheduler.running + scheduler.waiting > 0) pump();
+  });
+}
+
+function report(progress: Awaited<ReturnType<Scheduler["step"]>>): void {
+  const { running, waiting } = scheduler;
+  if (progress.length > 0) {
+    post({ kind: "progress", version, progress, running, waiting });
+  }
+}
+
+function post(message: Report): void {
+  self.postMessage(message);
+}
+
+self.onmessage = ({ data }: MessageEvent<Command>) => {
+  switch (data.kind) {
+    case "generate":
+      try {
+        scheduler.add(data.request);
+        pump();
+      } catch (error) {
+        post({ kind: "refused", id: data.request.id, error: toPlain(error) });
+      }
+      break;
+    case "cancel":
+      scheduler.cancel(data.id);
+      pump();
+      break;
+    case "call":
+      enqueue(async () => {
+        try {
+          const call = calls[data.name] as (argument: unknown) => unknown;
+          post({
+            kind: "result",
+            id: data.id,
+            value: await call(data.argument),
+          });
+        } catch (error) {
+          post({ kind: "failure", id: data.id, error: toPlain(error) });
+        }
+      });
+      break;
+    default:
+      data satisfies never;
+  }
+};
