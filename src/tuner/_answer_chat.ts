@@ -1,0 +1,96 @@
+import type { Tokenizer } from "../model/mod.ts";
+import { ChatChunks, chatCompletionJson } from "./_chat_response.ts";
+import { eventStream } from "./_event_stream.ts";
+import { readJson } from "./_read_json.ts";
+import { toApiError } from "./_to_api_error.ts";
+import { ApiError } from "./api_error.ts";
+import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
+import { parseChatRequest } from "./chat_request.ts";
+import type { EpisodeSession } from "./episode_session.ts";
+
+/** Tells agents apart where neither the model's name nor the key does. */
+const AGENT_HEADER = "x-astuner-agent";
+const LONGEST_AGENT_NAME = 128;
+
+/** Who asks. */
+export interface Caller {
+  readonly session: EpisodeSession;
+  /** The agent that the key names, if it does. */
+  readonly agent?: string;
+}
+
+/** How chat completion requests are answered. */
+export interface AnswerChatOptions {
+  readonly tokenizer: Tokenizer;
+  readonly maxBodyBytes: number;
+  /** Runs what is expensive, or refuses to where too much is running. */
+  readonly limit: <T>(run: () => Promise<T>) => Promise<T>;
+  readonly now: () => number;
+  /** Told of bugs. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Answers a chat completion request, streamed or not; a client that goes away cancels it.
+ *
+ * @throws {ApiError} If the request is refused, or fails before a stream has begun.
+ */
+export async function answerChat(
+  request: Request,
+  caller: Caller,
+  options: AnswerChatOptions,
+): Promise<Response> {
+  const { limit, tokenizer, now, onError } = options;
+  const chat = parseChatRequest(await readJson(request, options.maxBodyBytes));
+  const agent = agentName(request, chat.model, caller);
+  const gone = new AbortController();
+  request.signal.addEventListener("abort", () => gone.abort(), { once: true });
+
+  function complete(
+    onPiece?: (piece: ChatPiece) => void,
+  ): Promise<ChatCompletion> {
+    const serving = { agent, signal: gone.signal, ...(onPiece && { onPiece }) };
+    return limit(() => caller.session.chat(chat, serving));
+  }
+
+  const created = Math.floor(now() / 1000);
+  const writing = { request: chat, tokenizer, created };
+  if (!chat.stream) {
+    return Response.json(chatCompletionJson(await complete(), writing));
+  }
+  const chunks = new ChatChunks(writing);
+  return eventStream({
+    async run(send) {
+      const done = await complete((piece) => chunks.piece(piece).forEach(send));
+      chunks.end(done).forEach(send);
+    },
+    onCancel: () => gone.abort(),
+    errorEvent: (error) => toApiError(error, onError),
+  });
+}
+
+function agentName(
+  request: Request,
+  model: string,
+  { session, agent }: Caller,
+): string {
+  const named = model.startsWith(`${session.model}:`)
+    ? model.slice(session.model.length + 1)
+    : "";
+  if (named === "" && model !== session.model) {
+    throw new ApiError(
+      404,
+      `There is no model ${
+        JSON.stringify(model)
+      } here: use "${session.model}", or "${session.model}:AGENT" to tell agents apart`,
+      { param: "model", code: "model_not_found" },
+    );
+  }
+  const name = request.headers.get(AGENT_HEADER) || named || agent || "default";
+  if (name.length <= LONGEST_AGENT_NAME) return name;
+  throw new ApiError(
+    400,
+    `An agent's name has at most ${LONGEST_AGENT_NAME} characters, this one has ${name.length}`,
+    { param: "model" },
+  );
+}

@@ -1,0 +1,87 @@
+import { type Context, Hono } from "../deps/hono.ts";
+import type { Engine } from "../engine/mod.ts";
+import {
+  answerChat,
+  type AnswerChatOptions,
+  type Caller,
+} from "./_answer_chat.ts";
+import { toApiError } from "./_to_api_error.ts";
+import { ApiError } from "./api_error.ts";
+
+/** What the routes need of their gateway. */
+export interface RouteOptions extends Omit<AnswerChatOptions, "limit"> {
+  readonly engine: Engine;
+  /**
+   * Tells whose request it is.
+   *
+   * @param episode The episode's id, where the path has one.
+   * @throws {ApiError} 401 if the key is not that episode's.
+   */
+  readonly authenticate: (request: Request, episode?: string) => Caller;
+  /** Requests served at once. */
+  readonly maxInFlight: number;
+}
+
+/** The gateway's HTTP interface: OpenAI's chat completions and models, and the engine's health. */
+export function createRoutes(options: RouteOptions): Hono {
+  const { engine, maxInFlight, now, onError } = options;
+  const app = new Hono();
+  let inFlight = 0;
+
+  async function limit<T>(run: () => Promise<T>): Promise<T> {
+    if (inFlight >= maxInFlight) throw tooBusy(maxInFlight);
+    inFlight++;
+    try {
+      return await run();
+    } finally {
+      inFlight--;
+    }
+  }
+
+  function caller(context: Context): Caller {
+    return options.authenticate(
+      context.req.raw,
+      context.req.param("episode"),
+    );
+  }
+
+  function models(context: Context): Response {
+    const { session } = caller(context);
+    const created = Math.floor(now() / 1000);
+    const model = { object: "model", created, owned_by: "astuner" };
+    return context.json({
+      object: "list",
+      data: [{ id: session.model, ...model }],
+    });
+  }
+
+  async function health(context: Context): Promise<Response> {
+    const { ok, running, waiting } = await engine.health();
+    const status = ok ? "ok" : "unavailable";
+    return context.json({ status, running, waiting }, ok ? 200 : 503);
+  }
+
+  for (const base of ["/e/:episode/v1", "/v1"]) {
+    app.post(
+      `${base}/chat/completions`,
+      (context) =>
+        answerChat(context.req.raw, caller(context), { ...options, limit }),
+    );
+    app.get(`${base}/models`, models);
+  }
+  app.get("/health", health);
+  app.notFound(({ req }) =>
+    new ApiError(404, `There is no ${req.method} ${req.path} here`)
+      .toResponse()
+  );
+  app.onError((error) => toApiError(error, onError).toResponse());
+  return app;
+}
+
+function tooBusy(maxInFlight: number): ApiError {
+  return new ApiError(
+    429,
+    `${maxInFlight} requests are being served already: try again in a second`,
+    { code: "rate_limit_exceeded", retryAfter: 1 },
+  );
+}

@@ -1,0 +1,180 @@
+import type { Engine } from "../engine/mod.ts";
+import { ASTunerError, UserError } from "../errors.ts";
+import type { Caller } from "./_answer_chat.ts";
+import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
+import { PromptRenderer } from "./_prompt_renderer.ts";
+import { createRoutes } from "./_routes.ts";
+import type { ChatModel } from "./chat_model.ts";
+import { EpisodeSession, type OpenEpisodeOptions } from "./episode_session.ts";
+
+/** What a gateway serves, and where. */
+export interface GatewayOptions {
+  readonly engine: Engine;
+  readonly model: ChatModel;
+  /** @default "127.0.0.1" */
+  readonly host?: string;
+  /** 0 takes any free port. @default 0 */
+  readonly port?: number;
+  /** The name that agents send as `model`. @default "policy" */
+  readonly modelName?: string;
+  /** Answers every request, whatever its key, and records nothing. @default false */
+  readonly open?: boolean;
+  /** Sampling of requests to an open gateway where they say nothing. @default the policy's own */
+  readonly sampling?: OpenEpisodeOptions["sampling"];
+  /** Further variables of the chat template, such as `enable_thinking`. @default {} */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+  /** Largest request body. @default 8 MiB */
+  readonly maxBodyBytes?: number;
+  /** Requests served at once; more are told to come back. @default 4096 */
+  readonly maxInFlight?: number;
+  /** The clock, in milliseconds since 1970. @default Date.now */
+  readonly now?: () => number;
+  /** Told of what goes wrong beyond requests and engines: bugs. @default nothing is done */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** How long replies that are already written may take to reach their clients at the end. */
+const GRACE_MS = 1000;
+
+/**
+ * The OpenAI-compatible HTTP server that workflows call.
+ *
+ * Each episode has an address and a key of its own. Text becomes token ids here and token ids text;
+ * every call is recorded in its episode's token tree exactly as the engine saw it.
+ */
+export class Gateway {
+  /** Where it listens, without a path. */
+  readonly url: string;
+  readonly #options: GatewayOptions;
+  readonly #renderer: PromptRenderer;
+  readonly #sessions = new Map<string, EpisodeSession>();
+  /** Serves everybody, at an open gateway. */
+  readonly #everybody: EpisodeSession | undefined;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #kill = new AbortController();
+  #closed = false;
+
+  private constructor(options: GatewayOptions) {
+    const { engine, model } = options;
+    this.#options = options;
+    this.#renderer = new PromptRenderer(model, options.templateVariables);
+    const routes = createRoutes({
+      engine,
+      tokenizer: model.tokenizer,
+      authenticate: (request, episode) => this.#authenticate(request, episode),
+      maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
+      maxInFlight: options.maxInFlight ?? 4096,
+      now: options.now ?? Date.now,
+      onError: options.onError ?? (() => {}),
+    });
+    this.#server = listen(options, {
+      handler: (request) => routes.fetch(request),
+      signal: this.#kill.signal,
+    });
+    this.url = addressOf(this.#server.addr);
+    if (options.open) {
+      // Without recording, a seed has no use: every call draws its own.
+      const { sampling = {} } = options;
+      this.#everybody = this.#open({ seed: 0, sampling }, false);
+    }
+  }
+
+  /**
+   * Starts a gateway; dispose of it to stop it.
+   *
+   * @throws {UserError} If it cannot listen at that address.
+   */
+  static start(options: GatewayOptions): Promise<Gateway> {
+    return Promise.try(() => new Gateway(options));
+  }
+
+  /**
+   * Gives an episode its address and key, which live until it is closed or aborted.
+   *
+   * @throws {ASTunerError} If the gateway has been stopped.
+   */
+  openEpisode(options: OpenEpisodeOptions): EpisodeSession {
+    if (this.#closed) {
+      throw new ASTunerError("Cannot open an episode: the gateway has stopped");
+    }
+    return this.#open(options, true);
+  }
+
+  /** Aborts all episodes and stops listening; the engine goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const open = [...this.#sessions.values()];
+    await Promise.all(
+      open.map((session) => session.abort("the gateway has stopped")),
+    );
+    const timer = setTimeout(() => this.#kill.abort(), GRACE_MS);
+    await this.#server.shutdown();
+    clearTimeout(timer);
+    await this.#server.finished;
+  }
+
+  #open(options: OpenEpisodeOptions, recording: boolean): EpisodeSession {
+    const { engine, model, modelName = "policy", now = Date.now } =
+      this.#options;
+    const { id, apiKey } = newKey();
+    const session = new EpisodeSession({
+      id,
+      baseUrl: `${this.url}/e/${id}/v1`,
+      apiKey,
+      modelName,
+      engine,
+      model,
+      renderer: this.#renderer,
+      recording,
+      now,
+      onEnd: () => this.#sessions.delete(id),
+    }, options);
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  #authenticate(request: Request, episode?: string): Caller {
+    const presented = presentedKey(request.headers.get("authorization"));
+    const agent = presented?.agent === undefined
+      ? {}
+      : { agent: presented.agent };
+    if (this.#everybody) return { session: this.#everybody, ...agent };
+    const session = this.#sessions.get(episode ?? presented?.episode ?? "");
+    if (!session || !presented || !sameKey(presented.key, session.apiKey)) {
+      throw invalidKey();
+    }
+    return { session, ...agent };
+  }
+}
+
+function listen(
+  { host = "127.0.0.1", port = 0 }: GatewayOptions,
+  options: {
+    readonly handler: (request: Request) => Response | Promise<Response>;
+    readonly signal: AbortSignal;
+  },
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      hostname: host,
+      port,
+      onListen() {},
+      ...options,
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError(
+      `Cannot listen on ${host}:${port}: ${reason}; choose another port`,
+      { cause },
+    );
+  }
+}
+
+/** The address under which this machine reaches a server. */
+function addressOf({ hostname, port }: Deno.NetAddr): string {
+  if (hostname === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  return `http://${
+    hostname.includes(":") ? `[${hostname}]` : hostname
+  }:${port}`;
+}

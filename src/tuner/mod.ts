@@ -1,0 +1,32 @@
+/**
+ * The gateway: an OpenAI-compatible HTTP server in front of an engine.
+ *
+ * It gives each episode an address and a key, renders requests with the model's own chat template,
+ * has the engine sample token ids and records every call in the episode's token tree exactly as the
+ * engine saw it. Earlier sampled messages go into later prompts as the ids that were sampled, so that
+ * the calls of a conversation extend one another to the token.
+ *
+ * It owns its sessions, which end with it; the engine and the model are the caller's. It knows
+ * nothing of tasks, rewards or groups, and never changes what the policy says.
+ *
+ * @module
+ */
+export { ApiError } from "./api_error.ts";
+export type { ApiErrorOptions, ApiErrorStatus } from "./api_error.ts";
+export type {
+  ChatChoice,
+  ChatCompletion,
+  ChatPiece,
+  IdentifiedToolCall,
+} from "./chat_completion.ts";
+export type { ChatModel } from "./chat_model.ts";
+export { parseChatRequest } from "./chat_request.ts";
+export type { ChatRequest, ToolChoice } from "./chat_request.ts";
+export { EpisodeSession } from "./episode_session.ts";
+export type {
+  ChatOptions,
+  OpenEpisodeOptions,
+  SessionParts,
+} from "./episode_session.ts";
+export { Gateway } from "./gateway.ts";
+export type { GatewayOptions } from "./gateway.ts";
