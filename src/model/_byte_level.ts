@@ -23,13 +23,6 @@ export function byteLevelAlphabet(): readonly string[] {
   return BYTE_TO_CHAR;
 }
 
-/** Text of UTF-8 `bytes` in stand-ins, one character a byte. */
-export function bytesToByteLevel(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += BYTE_TO_CHAR[byte];
-  return text;
-}
-
 /** Bytes behind a token in stand-ins, or undefined if a character stands for no byte. */
 export function byteLevelToBytes(token: string): Uint8Array | undefined {
   const bytes = new Uint8Array(token.length);

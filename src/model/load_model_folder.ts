@@ -22,7 +22,7 @@ export interface ModelFolder {
   readonly template: ChatTemplate | undefined;
   /** Undefined: the template knows no tools. */
   readonly toolFormat: ToolFormat | undefined;
-  /** Ids that end an assistant's turn. */
+  /** Ids that end a turn or a text. */
   readonly eosIds: readonly number[];
   /** The parameters, under the names and with the shapes of `parameterShapes(config)`. */
   readonly tensors: TensorStore;

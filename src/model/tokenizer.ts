@@ -1,13 +1,15 @@
 import { Tokenizer as HuggingFaceTokenizer } from "../deps/tokenizers.ts";
 import { ModelError } from "../errors.ts";
 import { byteLevelToBytes } from "./_byte_level.ts";
+import { exactTokenizerJson } from "./_exact_tokenizer_json.ts";
 import { isObject, type JsonObject, tokenText } from "./_files.ts";
+import { StreamDecoder } from "./stream_decoder.ts";
 
 /** What a tokenizer needs beside `tokenizer.json`. */
 export interface TokenizerOptions {
   /** Contents of `tokenizer_config.json`. @default {} */
   readonly config?: JsonObject;
-  /** Ids that end an assistant's turn, beside the `eos_token` of `config`. @default [] */
+  /** Ids that end a turn or a text, beside the `eos_token` of `config`. @default [] */
   readonly eosIds?: readonly number[];
   /** What error messages call the file. @default "tokenizer.json" */
   readonly source?: string;
@@ -30,7 +32,7 @@ export class Tokenizer {
   readonly vocabSize: number;
   /** Ids of the tokens marked special, by their text; never the result of ordinary text. */
   readonly specialTokens: ReadonlyMap<string, number>;
-  /** Ids that end an assistant's turn. */
+  /** Ids that end a turn or a text. */
   readonly eosIds: readonly number[];
   readonly #encoder: HuggingFaceTokenizer;
   readonly #bytes: readonly (Uint8Array | undefined)[];
@@ -60,7 +62,7 @@ export class Tokenizer {
     this.#specialIds = new Set(this.specialTokens.values());
     this.eosIds = [...new Set([...eosIds, ...this.#eosToken(config, source)])];
     try {
-      this.#encoder = new HuggingFaceTokenizer(json, config);
+      this.#encoder = new HuggingFaceTokenizer(exactTokenizerJson(json), {});
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new ModelError(`${source} cannot be used: ${reason}`, { cause });
@@ -84,14 +86,8 @@ export class Tokenizer {
    * @throws {RangeError} If an id is not a natural number.
    */
   decode(ids: readonly number[], options: DecodeOptions = {}): string {
-    const { skipSpecialTokens = false } = options;
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    let text = "";
-    for (const id of ids) {
-      if (skipSpecialTokens && this.#specialIds.has(id)) continue;
-      text += decoder.decode(this.tokenBytes(id), { stream: true });
-    }
-    return text + decoder.decode();
+    const decoder = new StreamDecoder(this, options);
+    return decoder.push(ids) + decoder.end();
   }
 
   /**
@@ -141,6 +137,14 @@ interface AddedToken {
   readonly special: boolean;
 }
 
+/** Options of a BPE model that change its ids and are not supported. */
+const REFUSED_OPTIONS = [
+  "dropout",
+  "continuing_subword_prefix",
+  "end_of_word_suffix",
+  "byte_fallback",
+];
+
 function checkVocab(
   json: JsonObject,
   source: string,
@@ -149,19 +153,24 @@ function checkVocab(
   if (!isObject(model) || !isObject(model.vocab)) {
     throw new ModelError(`${source}: model.vocab is missing`);
   }
-  // Files written before the type was recorded leave it out; those that have merges are BPE.
-  const type = model.type ?? (Array.isArray(model.merges) ? "BPE" : "unknown");
-  if (type !== "BPE") {
+  // Files written before the type was recorded leave it out; of all models only BPE has merges.
+  const hasMerges = Array.isArray(model.merges);
+  if (!hasMerges || (model.type ?? "BPE") !== "BPE") {
     throw new ModelError(
       `${source}: model.type is ${
-        JSON.stringify(type)
-      }; only byte-level BPE is supported`,
+        JSON.stringify(model.type)
+      }; only BPE with merges is supported`,
     );
   }
   if (!usesByteLevel(json.decoder)) {
     throw new ModelError(
       `${source}: the decoder is not ByteLevel; only byte-level BPE is supported`,
     );
+  }
+  for (const option of REFUSED_OPTIONS) {
+    if (model[option]) {
+      throw new ModelError(`${source}: model.${option} is not supported`);
+    }
   }
   for (const [token, id] of Object.entries(model.vocab)) {
     checkId(id, `${source}: model.vocab[${JSON.stringify(token)}]`);

@@ -10,11 +10,13 @@ export interface GoldenEncoding {
   readonly withoutSpecial: string;
 }
 
-/** A tokenizer trained by Hugging Face `tokenizers` on `GOLDEN.corpus`, and what it does. */
+/** A tokenizer of Hugging Face `tokenizers`, and what it does. */
 export interface GoldenTokenizer {
   readonly name: string;
-  readonly pretokenizer: string;
-  readonly vocabSize: number;
+  /** The pattern it was trained with on `GOLDEN.corpus`; null: it was not trained, but edited. */
+  readonly pretokenizer: string | null;
+  /** The size it was trained for. */
+  readonly vocabSize: number | null;
   readonly json: JsonObject;
   readonly encodings: readonly GoldenEncoding[];
   readonly pieces: readonly {

@@ -80,6 +80,8 @@ Deno.test("Tokenizer refuses a tokenizer.json that it could not be exact with", 
       "single_word",
     ],
     [{ ...json, pre_tokenizer: { type: "Nonsense" } }, "Nonsense"],
+    [{ ...json, model: { ...model, dropout: 0.1 } }, "model.dropout"],
+    [{ ...json, model: { ...model, merges: undefined } }, "merges"],
   ];
   for (const [changed, message] of cases) {
     assertThrows(

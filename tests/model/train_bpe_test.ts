@@ -10,6 +10,7 @@ import { GOLDEN } from "./_golden.ts";
 
 Deno.test("trainBpe() learns the tokenizer that Hugging Face's trainer learns", () => {
   for (const { json, pretokenizer, vocabSize } of GOLDEN.tokenizers) {
+    if (pretokenizer === null || vocabSize === null) continue;
     const trained = trainBpe(GOLDEN.corpus, {
       vocabSize,
       specialTokens: GOLDEN.specialTokens,

@@ -166,6 +166,23 @@ def trained(pretokenizer, vocab_size):
     return tokenizer
 
 
+def implied(trained_tokenizer):
+    """The same vocabulary behind GPT-2's implied patterns, with tokens that no merges lead to."""
+    layout = json.loads(trained_tokenizer.to_str())
+    layout["normalizer"] = None
+    layout["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Digits", "individual_digits": True},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+    ]}
+    vocab = layout["model"]["vocab"]
+    for token in ["ĠHello", "ĠtextĠ", "line", "xxxx", "Ġleading"]:
+        vocab[token] = len(vocab)
+    layout["model"]["ignore_merges"] = True
+    for n, token in enumerate(layout["added_tokens"]):
+        token["id"] = len(vocab) + n
+    return Tokenizer.from_str(json.dumps(layout))
+
+
 def encodings(tokenizer):
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False)
     cases = []
@@ -211,6 +228,7 @@ def renderings(tokenizer):
 def main():
     qwen = trained(PRETOKENIZERS["qwen2"], 700)
     llama = trained(PRETOKENIZERS["llama3"], 400)
+    tokenizers_made = [("qwen2", qwen, 700), ("llama3", llama, 400), ("gpt2", implied(llama), None)]
     golden = {
         "madeBy": {
             "python": sys.version.split()[0],
@@ -224,13 +242,13 @@ def main():
         "tokenizers": [
             {
                 "name": name,
-                "pretokenizer": PRETOKENIZERS[name],
+                "pretokenizer": PRETOKENIZERS.get(name),
                 "vocabSize": size,
                 "json": json.loads(tokenizer.to_str()),
                 "encodings": encodings(tokenizer),
                 "pieces": pieces(tokenizer),
             }
-            for name, tokenizer, size in [("qwen2", qwen, 700), ("llama3", llama, 400)]
+            for name, tokenizer, size in tokenizers_made
         ],
         "conversations": CONVERSATIONS,
         "variants": VARIANTS,
