@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import { bootstrapUrl } from "./_entry_module.ts";
+import { lastWords } from "./_last_words.ts";
 import { moduleFlags } from "./_fence_command.ts";
 import type { CodeLocation } from "./_locate_code.ts";
 
@@ -23,15 +24,7 @@ export async function cacheModules(code: CodeLocation): Promise<void> {
     stderr: "piped",
   }).output();
   if (!success) {
-    throw new UserError(cannotLoad(new TextDecoder().decode(stderr)));
+    const reason = lastWords(new TextDecoder().decode(stderr));
+    throw new UserError(`Cannot load the workflow: ${reason}`);
   }
-}
-
-/** The message for a workflow that does not load, from what Deno printed about it. */
-export function cannotLoad(printed: string): string {
-  const lines = printed.trim().split("\n")
-    .filter((line) => !/^\s*at (?:.*\()?data:/.test(line));
-  const text = lines.join("\n").replace(/^error: (?:Uncaught )?/, "")
-    .replace(/^\(in promise\) /, "");
-  return `Cannot load the workflow: ${text || "its process ended at once"}`;
 }

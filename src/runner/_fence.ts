@@ -1,9 +1,8 @@
 import { EpisodeError, type EpisodeStage, UserError } from "../errors.ts";
-import { cannotLoad } from "./_cache_modules.ts";
 import { cancelled } from "./_cancelled.ts";
 import { explain } from "./_explain.ts";
 import type { FenceCommand } from "./_fence_command.ts";
-import { type Ending, FenceProcess } from "./_fence_process.ts";
+import { FenceProcess } from "./_fence_process.ts";
 import type { FromFence } from "./_protocol.ts";
 import type { Allowance, EpisodeJob, EpisodeResult } from "./types.ts";
 
@@ -73,7 +72,7 @@ export class Fence implements AsyncDisposable {
       START_SECONDS * 1000,
     );
     this.#process = new FenceProcess(command, (message) => this.#hear(message));
-    this.#ended = this.#process.ended.then((ending) => this.#bury(ending));
+    this.#ended = this.#process.ended.then((why) => this.#bury(why));
   }
 
   /** Episodes inside, with those whose result is known but whose code has not returned. */
@@ -231,12 +230,12 @@ export class Fence implements AsyncDisposable {
   }
 
   /** Ends whatever the dead process leaves behind. */
-  #bury({ because, stderr }: Ending): void {
+  #bury(because: string): void {
     clearTimeout(this.#watch);
     this.#retired = true;
     if (!this.#isLoaded) {
-      const reason = because.startsWith("ended") ? stderr : `it ${because}`;
-      return this.#loaded.reject(new UserError(cannotLoad(reason)));
+      const message = `Cannot load the workflow: its process ${because}`;
+      return this.#loaded.reject(new UserError(message));
     }
     const alone = this.load === 1;
     const message = `The process of the workflow ${because}`;

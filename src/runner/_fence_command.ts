@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import { bootstrapUrl, entryModule } from "./_entry_module.ts";
 import type { CodeLocation } from "./_locate_code.ts";
 import type { Stage } from "./stage.ts";
@@ -38,10 +39,11 @@ const IMPORT_HOSTS = [
   "gist.githubusercontent.com:443",
 ];
 
-/** Environment that Deno itself needs to find its cache; user code does not see it. */
+/** Environment that Deno itself needs, to find its cache; user code does not see it. */
 const DENO_ENV = [
   "DENO_DIR",
   "HOME",
+  "PATH",
   "XDG_CACHE_HOME",
   "USERPROFILE",
   "LOCALAPPDATA",
@@ -122,8 +124,13 @@ export function moduleFlags(code: CodeLocation): string[] {
 }
 
 function listFlag(name: string, values: readonly string[]): string {
-  // Deno splits at commas and reads a doubled one as part of a path.
-  return `${name}=${values.map((value) => value.replaceAll(",", ",,"))}`;
+  const odd = values.find((value) => value.includes(","));
+  if (odd !== undefined) {
+    throw new UserError(
+      `The fence cannot allow "${odd}": Deno takes no commas there. Rename it`,
+    );
+  }
+  return `${name}=${values.join(",")}`;
 }
 
 function pick(names: readonly string[]): Record<string, string> {

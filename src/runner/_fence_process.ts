@@ -1,22 +1,18 @@
 import type { FenceCommand } from "./_fence_command.ts";
+import { lastWords } from "./_last_words.ts";
 import { lines } from "./_lines.ts";
 import type { FromFence, ToFence } from "./_protocol.ts";
 
 /** Characters of standard error that are kept. */
 const STDERR_TAIL = 16 * 1024;
 
-/** How a fenced process ended. */
-export interface Ending {
-  /** Why, as the rest of a sentence: "was killed by SIGKILL". */
-  readonly because: string;
-  /** The last of what it printed on standard error. */
-  readonly stderr: string;
-}
-
 /** A child process that speaks the fence's protocol over its standard streams. */
 export class FenceProcess {
-  /** Settles when the process is gone and its streams are read to their ends. */
-  readonly ended: Promise<Ending>;
+  /**
+   * Settles when the process is gone and its streams are read to their ends. It says why, as the
+   * rest of a sentence: "was killed by SIGKILL".
+   */
+  readonly ended: Promise<string>;
 
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -62,17 +58,14 @@ export class FenceProcess {
   async #live(
     marker: string,
     onMessage: (message: FromFence) => void,
-  ): Promise<Ending> {
+  ): Promise<string> {
     const [status] = await Promise.all([
       this.#child.status,
       this.#readOutput(marker, onMessage),
       this.#readErrors(),
     ]);
     await this.#input.close().catch(() => {});
-    return {
-      because: this.#killedBecause ?? this.#reasonOf(status),
-      stderr: this.#stderr,
-    };
+    return this.#killedBecause ?? this.#reasonOf(status);
   }
 
   async #readOutput(
@@ -98,8 +91,8 @@ export class FenceProcess {
 
   #reasonOf(status: Deno.CommandStatus): string {
     if (/out of memory/i.test(this.#stderr)) return "ran out of memory";
-    return status.signal === null
-      ? `ended with exit code ${status.code}`
-      : `was killed by ${status.signal}`;
+    if (status.signal !== null) return `was killed by ${status.signal}`;
+    const words = lastWords(this.#stderr);
+    return `ended with exit code ${status.code}${words && `: ${words}`}`;
   }
 }

@@ -156,7 +156,7 @@ export class Runner implements EpisodeRunner, AsyncDisposable {
     const { signal } = job;
     const waiting: Waiting = { job, company, settle };
     const cancel = () => {
-      this.#waiting.delete(waiting);
+      if (!this.#waiting.delete(waiting)) return;
       settle(Promise.try(cancelled, signal?.reason, ""));
     };
     this.#waiting.add(waiting);

@@ -1,6 +1,7 @@
 import type { EpisodeStage } from "../../errors.ts";
 import type { FenceOptions, FromFence, ToFence } from "../_protocol.ts";
 import type { EpisodeOutcome } from "../types.ts";
+import { containErrors } from "./_contain_errors.ts";
 import { createTuner } from "./_create_tuner.ts";
 import { describeError } from "./_describe_error.ts";
 import { play, type UserCode } from "./_play.ts";
@@ -32,6 +33,7 @@ export async function serve(
     channel.send({ kind: "unusable", message });
     return;
   }
+  containErrors();
   const episodes = new Map<number, FencedEpisode>();
   const beat = setInterval(() => {
     channel.send({ kind: "beat", rss: Deno.memoryUsage().rss });

@@ -8,14 +8,14 @@
 import type { FenceOptions, FromFence, ToFence } from "../_protocol.ts";
 import { lineWriter, stdinMessages } from "../_stdio.ts";
 import { captureOutput } from "./_capture_output.ts";
-import { containStrays } from "./_contain_strays.ts";
+import { refuseExit } from "./_refuse_exit.ts";
 import type { LoadedCode } from "./_resolve_code.ts";
 import { serve } from "./_serve.ts";
 
 const write = lineWriter();
 const exit = Deno.exit;
 captureOutput();
-containStrays();
+refuseExit();
 
 /** Serves the program at the other end of standard input and output, then ends the process. */
 export async function start(

@@ -6,12 +6,12 @@
  */
 import type { FenceOptions, FromFence, ToFence } from "../_protocol.ts";
 import { captureOutput } from "./_capture_output.ts";
-import { containStrays } from "./_contain_strays.ts";
+import { refuseExit } from "./_refuse_exit.ts";
 import type { LoadedCode } from "./_resolve_code.ts";
 import { serve } from "./_serve.ts";
 
 captureOutput();
-containStrays();
+refuseExit();
 
 /** The part of a Worker's global scope that is used here. */
 interface WorkerScope {
