@@ -1,3 +1,4 @@
+import { algorithmOf } from "./algorithm_of.ts";
 import type { Problem } from "./_problem.ts";
 import type { Config, ServeConfig } from "./schema.ts";
 
@@ -39,15 +40,20 @@ export function* impossibleCombinations(
         `must be less than engine.max_context (${engine.max_context}), got ${rollout.max_tokens}`,
     };
   }
-  const { preset, advantage } = train.algorithm;
-  const alone = advantage === null
-    ? preset === "reinforce++"
-    : advantage === "batch";
-  if (rollout.group_size === 1 && !alone) {
+  const algorithm = algorithmOf(train.algorithm);
+  if (rollout.group_size === 1 && algorithm.advantage !== "batch") {
     yield {
       path: ["rollout", "group_size"],
       message:
-        `must be at least 2, since ${preset} compares the episodes of a group with one another, got 1`,
+        `must be at least 2, since ${train.algorithm.name} compares the episodes of a group with one another, got 1`,
+    };
+  }
+  const { kl = "none", klCoefficient = 0 } = algorithm;
+  if (kl === "none" && klCoefficient > 0) {
+    yield {
+      path: ["train", "algorithm", "kl_coefficient"],
+      message:
+        "weighs a KL term that train.algorithm.kl has not chosen: set it to k1, k2 or k3",
     };
   }
 }

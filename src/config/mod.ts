@@ -9,6 +9,7 @@
  *
  * @module
  */
+export { algorithmOf } from "./algorithm_of.ts";
 export { configJsonSchema } from "./config_json_schema.ts";
 export { configYaml } from "./config_yaml.ts";
 export { defaultsYaml } from "./defaults_yaml.ts";

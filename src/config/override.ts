@@ -17,7 +17,8 @@ export interface Override {
  */
 export function parseSet(argument: string): Override {
   const source = `--set ${argument}`;
-  const [, key, text] = /^([a-z_]\w*(?:\.\w+)*)=(.*)$/s.exec(argument) ?? [];
+  const [, key, text] = /^([a-z]\w*(?:\.[a-z]\w*)*)=(.*)$/s.exec(argument) ??
+    [];
   if (key === undefined || text === undefined) {
     throw new ConfigError(
       `${source}: Expected a dotted key and a value, as in --set train.steps=20`,

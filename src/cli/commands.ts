@@ -1,0 +1,146 @@
+import type { Flags } from "./args.ts";
+import type { Command } from "./command.ts";
+
+const CONFIG_FLAGS: Flags = {
+  conf: {
+    value: "FILE",
+    description: "YAML file; the calculator quickstart where none is given",
+  },
+  set: {
+    value: "KEY=VALUE",
+    multiple: true,
+    description: "Change a key of the YAML, as in --set train.steps=20",
+  },
+  seed: { value: "N", description: "Seed of everything random" },
+};
+
+const JSON_FLAG: Flags = {
+  json: { description: "One JSON object a line on standard output" },
+};
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "train",
+    summary: "Tune the model of an agent",
+    description:
+      "Runs the agent on its tasks, again and again, and improves the model behind it. Ctrl-C\n" +
+      "finishes the step at work, saves it, and says how to go on; a second Ctrl-C stops at once.",
+    positionals: [],
+    flags: {
+      ...CONFIG_FLAGS,
+      steps: { value: "N", description: "Training steps (train.steps)" },
+      backbone: {
+        value: "NAME",
+        description: "Who updates the weights (train.backbone)",
+      },
+      "run-dir": {
+        value: "DIR",
+        description: "Directory of the run (run_dir)",
+      },
+      resume: {
+        value: "DIR",
+        description: "Go on with a run that was stopped or killed",
+      },
+      ...JSON_FLAG,
+    },
+    examples: [
+      ["train", "the quickstart: an agent learns to use a calculator"],
+      ["train --conf my.yaml --set train.learning_rate=1e-5", "an own agent"],
+      ["train --resume runs/my-run", "go on where it stopped"],
+    ],
+    load: () => import("./train.ts"),
+  },
+  {
+    name: "eval",
+    summary: "Measure a model on held-out tasks",
+    description:
+      "Runs the agent on the held-out tasks and prints the share that it solves, sampled and\n" +
+      "greedy. MODEL is a model folder, a checkpoint or a run (its latest checkpoint).",
+    positionals: ["MODEL"],
+    flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
+    examples: [
+      ["eval", "the quickstart's model before any training"],
+      [
+        "eval runs/my-run",
+        "a run's latest checkpoint, by the run's own config",
+      ],
+      ["eval ./model --conf my.yaml --set eval.draws=4", "any model folder"],
+    ],
+    load: () => import("./eval.ts"),
+  },
+  {
+    name: "chat",
+    summary: "Talk to a model",
+    description:
+      "A conversation on the terminal. MODEL is a model folder, a checkpoint or a run; the\n" +
+      "quickstart's model where none is given. An empty line or Ctrl-D ends it.",
+    positionals: ["MODEL"],
+    flags: CONFIG_FLAGS,
+    examples: [
+      ["chat runs/my-run", "the latest checkpoint of a run"],
+      ["chat ./model --set rollout.temperature=0.2", "cooler"],
+    ],
+    load: () => import("./chat.ts"),
+  },
+  {
+    name: "serve",
+    summary: "Serve a model over the OpenAI protocol",
+    description:
+      "Serves /v1/chat/completions from the embedded engine until Ctrl-C. MODEL is a model\n" +
+      "folder, a checkpoint or a run; the quickstart's model where none is given.",
+    positionals: ["MODEL"],
+    flags: {
+      ...CONFIG_FLAGS,
+      port: { value: "N", description: "Port to listen on; 8000 by default" },
+    },
+    examples: [
+      ["serve runs/my-run", "the latest checkpoint of a run, on port 8000"],
+      ["serve ./model --port 0", "on a port that is free"],
+    ],
+    load: () => import("./serve.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "Say whether this machine can train, and what is missing",
+    description:
+      "Looks at the GPU, its driver, limits and features, and at the versions of Deno and V8.\n" +
+      "Exit code 2 if training cannot work here, with what to do about it.",
+    positionals: [],
+    flags: { json: { description: "Print the report as JSON" } },
+    examples: [["doctor", "the report"], ["doctor --json", "for a program"]],
+    load: () => import("./doctor.ts"),
+  },
+  {
+    name: "config",
+    summary: "Print the config: its schema, its defaults, or a file resolved",
+    description:
+      "Without flags, every key with its default and what it means, as YAML to start from. With\n" +
+      "--conf or --set, the config that train would run.",
+    positionals: [],
+    flags: {
+      schema: { description: "Print the JSON Schema of the YAML" },
+      ...CONFIG_FLAGS,
+    },
+    examples: [
+      ["config > my.yaml", "a file to start from"],
+      ["config --schema > astuner.schema.json", "for an editor"],
+      [
+        "config --conf my.yaml --set train.steps=5",
+        "the config as it would run",
+      ],
+    ],
+    load: () => import("./config.ts"),
+  },
+  {
+    name: "test",
+    summary: "Run the program's own tests",
+    description:
+      "Checks format, lint, types and docs, then runs every test, in a checkout of the program.\n" +
+      "FILTER is a file or folder of tests; the checks are then left out.",
+    positionals: ["FILTER"],
+    flags: {},
+    examples: [["test", "everything"], ["test tests/config", "one room"]],
+    load: () => import("./test.ts"),
+  },
+];

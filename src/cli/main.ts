@@ -1,0 +1,59 @@
+import { didYouMean } from "../did_you_mean.ts";
+import { UserError } from "../errors.ts";
+import { readArgs, UsageError } from "./args.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { programName, VERSION } from "./program.ts";
+
+/**
+ * Runs the program and returns its exit code.
+ *
+ * A user's mistake is told as one message without a stack trace, on standard error.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await runCommand(args);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(error.message);
+    if (error instanceof UsageError) {
+      console.error(`See ${programName()} --help`);
+    }
+    return 2;
+  }
+}
+
+async function runCommand(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h") {
+    console.log(programHelp());
+    return 0;
+  }
+  if (name === "--version" || name === "-V") {
+    console.log(VERSION);
+    return 0;
+  }
+  if (name === "help") {
+    const [topic] = rest;
+    console.log(topic === undefined ? programHelp() : commandHelp(find(topic)));
+    return 0;
+  }
+  const command = find(name);
+  if (rest.includes("--help") || rest.includes("-h")) {
+    console.log(commandHelp(command));
+    return 0;
+  }
+  const { flags, positionals } = command;
+  const given = readArgs(rest, flags, positionals.length);
+  const { run } = await command.load();
+  return await run(given);
+}
+
+function find(name: string): Command {
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command !== undefined) return command;
+  const known = [...COMMANDS.map(({ name }) => name), "help"];
+  const what = name.startsWith("-") ? "flag" : "command";
+  throw new UsageError(`Unknown ${what} ${name}${didYouMean(name, known)}`);
+}
