@@ -76,9 +76,9 @@ function processCommand(
       // What the workflow imports was cached beforehand; nothing else may be fetched as code.
       "--cached-only",
       ...moduleFlags(code),
-      listFlag("--allow-net", [gateway, ...allow.net ?? []]),
-      listFlag("--allow-read", [...code.folders, ...allow.read ?? []]),
-      ...(env.length > 0 ? [listFlag("--allow-env", env)] : []),
+      ...listFlag("--allow-net", [gateway, ...allow.net ?? []]),
+      ...listFlag("--allow-read", [...code.folders, ...allow.read ?? []]),
+      ...listFlag("--allow-env", env),
       // Packages probe the environment as they load: the rest reads as unset rather than refused.
       "--ignore-env",
       `--v8-flags=--max-old-space-size=${memoryMiB}`,
@@ -111,26 +111,27 @@ function stageCommand(
 
 /** Flags that decide how modules are found, the same for caching and for running them. */
 export function moduleFlags(code: CodeLocation): string[] {
-  const remote = [code.workflow.href, bootstrapUrl("process")]
-    .filter((url) => url.startsWith("http"))
-    .map((url) => new URL(url).host);
+  const remote = [code.workflow, code.judge, new URL(bootstrapUrl("process"))]
+    .filter((url) => url instanceof URL)
+    .filter(({ protocol }) => protocol.startsWith("http"))
+    .map(({ host }) => host);
   return [
     "--no-lock",
     code.config === undefined ? "--no-config" : `--config=${code.config}`,
     ...(remote.length > 0
-      ? [listFlag("--allow-import", [...new Set(remote), ...IMPORT_HOSTS])]
+      ? listFlag("--allow-import", [...new Set(remote), ...IMPORT_HOSTS])
       : []),
   ];
 }
 
-function listFlag(name: string, values: readonly string[]): string {
+function listFlag(name: string, values: readonly string[]): string[] {
   const odd = values.find((value) => value.includes(","));
   if (odd !== undefined) {
     throw new UserError(
       `The fence cannot allow "${odd}": Deno takes no commas there. Rename it`,
     );
   }
-  return `${name}=${values.join(",")}`;
+  return values.length === 0 ? [] : [`${name}=${values.join(",")}`];
 }
 
 function pick(names: readonly string[]): Record<string, string> {

@@ -5,7 +5,7 @@ export function lastWords(stderr: string): string {
     .split("\n")
     .filter((line) => !/^\s*at (?:.*\()?data:/.test(line));
   return lines.join("\n").replace(
-    /^error: (?:Uncaught )?(?:\(in promise\) )?/,
+    /^error: (?:Uncaught )?(?:\(in [^)]*\) )*/,
     "",
   );
 }
