@@ -79,11 +79,10 @@ export class Fields {
 
   /** @throws {ModelError} Always. */
   refuse(name: string, reason: string): never {
-    throw new ModelError(
-      `${this.#where} ${name} ${reason}, got ${
-        JSON.stringify(this.#json[name])
-      }`,
-    );
+    const got = this.has(name)
+      ? `, got ${JSON.stringify(this.#json[name])}`
+      : "";
+    throw new ModelError(`${this.#where} ${name} ${reason}${got}`);
   }
 
   #value(name: string, fallback: unknown): unknown {

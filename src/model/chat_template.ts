@@ -34,7 +34,11 @@ export class ChatTemplate {
   readonly #variables: Readonly<Record<string, unknown>>;
   readonly #source: string;
 
-  /** @throws {ModelError} If the template cannot be parsed. */
+  /**
+   * Parses a template.
+   *
+   * @throws {ModelError} If it cannot be parsed.
+   */
   constructor(text: string, options: ChatTemplateOptions = {}) {
     const { variables = {}, source = "chat_template" } = options;
     this.text = text;
@@ -66,12 +70,12 @@ export class ChatTemplate {
   ): string {
     const { tools = [], addGenerationPrompt = false, variables = {} } = options;
     const values = {
+      documents: null,
       ...this.#variables,
+      ...variables,
       messages: messages.map(templateMessage),
       tools: tools.length > 0 ? tools : null,
-      documents: null,
       add_generation_prompt: addGenerationPrompt,
-      ...variables,
     };
     try {
       return this.#template.render(values);

@@ -15,8 +15,11 @@ import type { ToolFormat } from "./tool_format.ts";
 
 /** A Hugging Face model folder, checked; its weights are still on the disk. */
 export interface ModelFolder {
+  /** The folder. */
   readonly path: string;
+  /** The decoder's shape. */
   readonly config: ModelConfig;
+  /** Text to token ids and back. */
   readonly tokenizer: Tokenizer;
   /** Undefined: the folder has none, so the model continues text but cannot chat. */
   readonly template: ChatTemplate | undefined;

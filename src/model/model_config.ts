@@ -28,6 +28,7 @@ export type RopeScaling =
 
 /** The shape of a dense decoder: token embedding, L blocks, final norm, head. */
 export interface ModelConfig {
+  /** The family, which decides what the other fields leave open. */
   readonly architecture: Architecture;
   /** Width of the residual stream, D. */
   readonly hiddenSize: number;
@@ -45,6 +46,7 @@ export interface ModelConfig {
   readonly vocabSize: number;
   /** Added to the mean square in RMSNorm. */
   readonly normEpsilon: number;
+  /** RoPE's base: pair `i` of a head turns by `ropeTheta^(-2i / headDim)` a position. */
   readonly ropeTheta: number;
   /** Undefined: plain RoPE. */
   readonly ropeScaling?: RopeScaling;

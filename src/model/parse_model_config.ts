@@ -37,12 +37,7 @@ export function parseModelConfig(
   if (heads % kvHeads !== 0) {
     fields.refuse("num_key_value_heads", `must divide ${heads} heads`);
   }
-  // transformers fills in 128 for Qwen3, and the plain quotient for the others.
-  const headDim = fields.size(
-    "head_dim",
-    architecture === "qwen3" ? 128 : hiddenSize / heads,
-  );
-  if (headDim % 2 !== 0) fields.refuse("head_dim", "must be even");
+  const headDim = parseHeadDim(fields, { architecture, hiddenSize, heads });
   const layers = fields.size("num_hidden_layers");
   const maxPositions = fields.size("max_position_embeddings");
   const slidingWindow = parseSlidingWindow(fields, {
@@ -87,6 +82,21 @@ function parseArchitecture(fields: Fields, source: string): Architecture {
     fields.refuse("architectures", "must be a causal language model");
   }
   return architecture;
+}
+
+function parseHeadDim(
+  fields: Fields,
+  config: Pick<ModelConfig, "architecture" | "hiddenSize" | "heads">,
+): number {
+  const { architecture, hiddenSize, heads } = config;
+  // transformers fills in 128 for Qwen3, and the quotient for the others.
+  const fallback = architecture === "qwen3" ? 128 : hiddenSize / heads;
+  if (!fields.has("head_dim") && !Number.isInteger(fallback)) {
+    fields.refuse("hidden_size", `must be a multiple of ${heads} heads`);
+  }
+  const headDim = fields.size("head_dim", fallback);
+  if (headDim % 2 !== 0) fields.refuse("head_dim", "must be even");
+  return headDim;
 }
 
 function refuseUnsupported(fields: Fields, architecture: Architecture): void {

@@ -10,6 +10,7 @@ export class StreamDecoder {
   readonly #skipSpecialTokens: boolean;
   readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
+  /** Starts with no text held back. */
   constructor(tokenizer: Tokenizer, options: DecodeOptions = {}) {
     this.#tokenizer = tokenizer;
     this.#skipSpecialTokens = options.skipSpecialTokens ?? false;

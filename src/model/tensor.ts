@@ -5,20 +5,25 @@ export type FloatType = "F32" | "F16" | "BF16";
 export interface HostTensor {
   /** Hugging Face name, such as `model.layers.0.mlp.up_proj.weight`. */
   readonly name: string;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
+  /** Values, as many as the shape's product. */
   readonly data: Float32Array;
 }
 
 /** Where a tensor lies in a safetensors file. */
 export interface TensorInfo {
+  /** Name within its model. */
   readonly name: string;
   /** The file's name of the number format; only a `FloatType` can be read. */
   readonly dtype: string;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
   /** Path of the file. */
   readonly file: string;
   /** First byte in the file. */
   readonly offset: number;
+  /** Bytes in the file, from `offset` on. */
   readonly byteLength: number;
 }
 

@@ -11,6 +11,7 @@ export class TensorStore {
   /** The files' `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>;
 
+  /** Makes a store of what checked headers say. */
   constructor(header: SafetensorsHeader) {
     this.tensors = header.tensors;
     this.metadata = header.metadata;

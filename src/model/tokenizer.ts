@@ -40,6 +40,8 @@ export class Tokenizer {
   readonly #specialIds: ReadonlySet<number>;
 
   /**
+   * Checks the tokenizer and builds its tables.
+   *
    * @param json Contents of `tokenizer.json`.
    * @throws {ModelError} If it is not a byte-level BPE tokenizer, or inconsistent.
    */

@@ -1,5 +1,6 @@
 /** A tool call that a model wrote. */
 export interface ToolCall {
+  /** The tool's name. */
   readonly name: string;
   /** JSON text of an object; numbers keep the digits the model wrote. */
   readonly arguments: string;
@@ -7,7 +8,9 @@ export interface ToolCall {
 
 /** A model's reply, or a piece of it, with the tool calls taken out of the text. */
 export interface ParsedReply {
+  /** Text beside the calls. */
   readonly content: string;
+  /** Complete calls, in order. */
   readonly toolCalls: readonly ToolCall[];
 }
 
@@ -21,6 +24,7 @@ export interface ToolStream {
 
 /** How a family of models writes tool calls. */
 export interface ToolFormat {
+  /** The format's name, for logs. */
   readonly name: string;
   /** Parses a complete reply. What looks like a call but is malformed stays content. */
   parse(text: string): ParsedReply;

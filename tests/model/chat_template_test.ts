@@ -56,6 +56,15 @@ Deno.test("ChatTemplate.render() takes OpenAI's messages: JSON text, parts and n
   assertEquals(text, "user:x\ny;assistant:7;assistant:;assistant:z;");
 });
 
+Deno.test("ChatTemplate.render() lets no variable stand for the messages or the tools", () => {
+  const template = new ChatTemplate(
+    "{{ messages | length }}{{ tools is none }}{{ x }}",
+  );
+  const variables = { messages: [], tools: ["t"], x: "y" };
+  const text = template.render([{ role: "user", content: "" }], { variables });
+  assertEquals(text, "1Truey");
+});
+
 Deno.test("ChatTemplate.render() says which message it cannot take", () => {
   const template = new ChatTemplate("{{ messages }}");
   for (const given of ["[1]", "{", "3", "null"]) {

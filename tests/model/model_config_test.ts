@@ -119,7 +119,7 @@ Deno.test("parseModelConfig() refuses by name what would change the model's answ
     [{ ...LLAMA, attention_dropout: 0.1 }, "attention_dropout"],
     [{ ...LLAMA, quantization_config: { bits: 4 } }, "quantization_config"],
     [{ ...LLAMA, num_key_value_heads: 3 }, "num_key_value_heads"],
-    [{ ...LLAMA, hidden_size: 25 }, "head_dim"],
+    [{ ...LLAMA, hidden_size: 25 }, "hidden_size must be a multiple of 4"],
     [{ ...LLAMA, head_dim: 5 }, "head_dim must be even"],
     [{ ...LLAMA, hidden_size: 0 }, "hidden_size must be a positive integer"],
     [{ ...LLAMA, vocab_size: 1e10 }, "vocab_size"],
