@@ -3,8 +3,8 @@ import type { Problem } from "./_problem.ts";
 import type { SchemaNode } from "./_schema_node.ts";
 
 /**
- * `value` with every path in it made absolute, relative ones being relative to `base`, and every
- * section without keys (`eval:` and nothing under it) made an empty one.
+ * `value` with every path in it made absolute, relative ones being relative to `base` (URLs stay),
+ * and every section without keys (`eval:` and nothing under it) made an empty one.
  */
 export function absolutePaths(
   value: unknown,
@@ -13,7 +13,9 @@ export function absolutePaths(
 ): unknown {
   if (value === null && node?.type === "object") return {};
   if (typeof value === "string") {
-    return isPath(node) ? resolve(base, value) : value;
+    return node?.format === "path" && !isUrl(value)
+      ? resolve(base, value)
+      : value;
   }
   if (Array.isArray(value)) {
     return value.map((item) => absolutePaths(item, node?.items, base));
@@ -34,7 +36,7 @@ export function* missingPaths(
   path: readonly string[] = [],
 ): Generator<Problem> {
   if (typeof value === "string") {
-    if (node?.mustExist && !exists(value)) {
+    if (node?.mustExist && !isUrl(value) && !exists(value)) {
       yield { path, message: `leads nowhere: there is no ${value}` };
     }
   } else if (typeof value === "object" && value !== null) {
@@ -44,8 +46,8 @@ export function* missingPaths(
   }
 }
 
-function isPath(node: SchemaNode | undefined): boolean {
-  return node?.format === "path";
+function isUrl(value: string): boolean {
+  return /^https?:/.test(value);
 }
 
 function exists(path: string): boolean {
