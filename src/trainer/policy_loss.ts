@@ -7,6 +7,9 @@ import { surrogateOf } from "./_surrogate.ts";
 import { termRanges } from "./_term_ranges.ts";
 import type { LossSums } from "./policy_metrics.ts";
 
+/** Highest log-ratio: beyond it the ratio is infinite in float32, and 0 times it no longer 0. */
+const MAX_LOG_RATIO = 80;
+
 /** Options of `policyLoss`. */
 export interface PolicyLossOptions {
   /**
@@ -122,7 +125,7 @@ export function policyLoss(
     for (let term = from; term < to; term++) {
       difference += logprob[term]! - oldLogprob[term]!;
     }
-    const ratio = Math.exp(difference * power);
+    const ratio = Math.exp(Math.min(difference * power, MAX_LOG_RATIO));
     let ratioGradient = 0;
     for (let term = from; term < to; term++) {
       const share = weight[term]! * correction.weights[term]!;

@@ -184,3 +184,16 @@ Deno.test("policyLoss() reports ratios, clipping, truncation and the gap to the 
   assertTrue(logprobGradient[0] === 0 && logprobGradient[2] === 0);
   assertAlmostEquals(logprobGradient[3]!, 2);
 });
+
+Deno.test("policyLoss() stays finite where probabilities have come apart", () => {
+  const { terms, scores } = randomTerms(2);
+  const oldLogprob = scores.oldLogprob!.map((value) => value - 1000);
+  for (const ratio of ["token", "geometric_mean", "product"] as const) {
+    const { loss, logprobGradient } = policyLoss(
+      { ...terms, advantage: terms.advantage.map(Math.abs) },
+      { ...scores, oldLogprob },
+      { ratio },
+    );
+    assertTrue(Number.isFinite(loss) && logprobGradient.every((g) => g === 0));
+  }
+});
