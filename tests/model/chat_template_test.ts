@@ -58,7 +58,7 @@ Deno.test("ChatTemplate.render() takes OpenAI's messages: JSON text, parts and n
 
 Deno.test("ChatTemplate.render() lets no variable stand for the messages or the tools", () => {
   const template = new ChatTemplate(
-    "{{ messages | length }}{{ " - " if tools is none }}{{ x }}",
+    "{{ messages | length }}{{ '-' if tools is none }}{{ x }}",
   );
   const variables = { messages: [], tools: ["t"], x: "y" };
   const text = template.render([{ role: "user", content: "" }], { variables });
