@@ -6,6 +6,9 @@ import { COMMANDS } from "./commands.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { programName, VERSION } from "./program.ts";
 
+/** What the compiled program calls itself with, to fence user code in a process of its own. */
+const STAGE = "__stage";
+
 /**
  * Runs the program and returns its exit code.
  *
@@ -26,6 +29,10 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function runCommand(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
+  if (name === STAGE) {
+    const { stage } = await import("../runner/mod.ts");
+    return await stage(rest[0]!);
+  }
   if (name === undefined || name === "--help" || name === "-h") {
     console.log(programHelp());
     return 0;

@@ -1,0 +1,25 @@
+import { serve } from "../launcher/mod.ts";
+import { type Args, UsageError } from "./args.ts";
+import { Interrupt } from "./interrupt.ts";
+import { readServeConfig } from "./read_config.ts";
+
+/** `astuner serve`: a model over the OpenAI protocol, until Ctrl-C. */
+export async function run(args: Args): Promise<number> {
+  const port = args.integer("port") ?? 8000;
+  if (port > 65535) {
+    throw new UsageError(`--port must be at most 65535, got ${port}`);
+  }
+  const config = await readServeConfig(args);
+  using interrupt = new Interrupt("Stopping", (text) => console.error(text));
+  await using server = await serve(config, { port });
+  console.log(`Serving ${server.model} at ${server.url}`);
+  await aborted(interrupt.stop);
+  return 0;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,32 @@
+import { train } from "../launcher/mod.ts";
+import { openView } from "../monitor/mod.ts";
+import type { Args } from "./args.ts";
+import { Interrupt, STOPPED } from "./interrupt.ts";
+import { readConfig } from "./read_config.ts";
+
+const FIRST =
+  "Finishing the step at work, then saving; Ctrl-C again stops at once";
+
+/** `astuner train`: runs the agent and improves the model behind it. */
+export async function run(args: Args): Promise<number> {
+  const config = await readConfig(args);
+  const resume = args.text("resume");
+  using view = openView({ json: args.has("json") });
+  using interrupt = new Interrupt(
+    FIRST,
+    (text) => view.show({ event: "note", text }),
+  );
+  const { stop, kill } = interrupt;
+  try {
+    const { finished } = await train(config, {
+      view,
+      stop,
+      signal: kill,
+      ...(resume !== undefined && { resume }),
+    });
+    return finished ? 0 : STOPPED;
+  } catch (error) {
+    if (kill.aborted) return STOPPED;
+    throw error;
+  }
+}
