@@ -22,7 +22,9 @@ export type Normalisation =
 
 /** One episode of a step. */
 export interface BatchEpisode {
+  /** Names it in `TreeBatch.episodes` and `Batch.tooLong`. */
   readonly id: string;
+  /** Its calls. */
   readonly tree: TokenTree;
   /** Advantage of every sampled token of the episode. */
   readonly advantage: number;
@@ -30,6 +32,7 @@ export interface BatchEpisode {
 
 /** The episodes of one task. */
 export interface BatchGroup {
+  /** In the order that the batch keeps. */
   readonly episodes: readonly BatchEpisode[];
   /**
    * Leaves the group out of the arrays, since it has no gradient; its episodes still count in the
@@ -44,7 +47,7 @@ export interface BatchGroup {
 export interface BuildBatchOptions {
   /** Most nodes of a micro-batch. */
   readonly maxNodes: number;
-  /** @default {"episode"} */
+  /** What weights are divided by. @default {"episode"} */
   readonly normalisation?: Normalisation;
   /** Tokens of an episode under the `constant` normalisation. @default {1024} */
   readonly constantLength?: number;

@@ -16,13 +16,16 @@ const FOLLOWS_SAMPLE = 2;
 
 /** A token tree as JSON: each call with the tokens it added, in order of recording. */
 export interface TokenTreeJson {
+  /** In order of recording. */
   readonly calls: readonly RecordedJson[];
 }
 
 /** A call of `TokenTreeJson`; `path` holds the tokens it added below the node `after`. */
 export interface RecordedJson
   extends Omit<Recorded, "leaf" | "added" | "logprobs"> {
+  /** Node that the new tokens follow, −1 at a root; the leaf where the call added none. */
   readonly after: number;
+  /** Token ids that the call added. */
   readonly path: readonly number[];
   /** Null where the engine gave no number. */
   readonly logprobs: readonly (number | null)[];

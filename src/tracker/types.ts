@@ -12,6 +12,7 @@ export interface Call {
   readonly logprobs: readonly number[];
   /** Sampling temperature; the trainer divides its logits by the same. */
   readonly temperature: number;
+  /** Why the sampling ended. */
   readonly finishReason: "stop" | "length" | "abort";
   /** Policy version of the weights that sampled the tokens. */
   readonly policyVersion: number;
@@ -47,6 +48,7 @@ export type BranchKind =
 
 /** Where and why a call left a path that the tree already had. */
 export interface BranchCause {
+  /** What happened, by its name. */
   readonly kind: BranchKind;
   /** Tokens shared before the paths part. */
   readonly depth: number;
@@ -60,7 +62,9 @@ export interface BranchCause {
 
 /** A call as it stands in its episode's token tree. */
 export interface Recorded {
+  /** The call's own. */
   readonly id: string;
+  /** The agent that made the call. */
   readonly agent: string;
   /** Prompt tokens. */
   readonly promptLength: number;
@@ -70,8 +74,11 @@ export interface Recorded {
   readonly leaf: number;
   /** Logprob of each sampled token at the sampling temperature. */
   readonly logprobs: Float32Array;
+  /** Sampling temperature. */
   readonly temperature: number;
+  /** Why the sampling ended. */
   readonly finishReason: Call["finishReason"];
+  /** Policy version of the weights that sampled the tokens. */
   readonly policyVersion: number;
   /** Leading tokens that the tree had before. */
   readonly shared: number;
@@ -87,11 +94,13 @@ export interface Recorded {
 export interface Timeline {
   /** Id of the call that ends it. */
   readonly call: string;
+  /** The agent that made that call. */
   readonly agent: string;
+  /** Token ids from the root to that call's last token, `[T]`. */
   readonly tokens: Uint32Array;
-  /** 1 where a trainable call sampled the token, else 0. */
+  /** 1 where a trainable call sampled the token, else 0, `[T]`. */
   readonly trained: Uint8Array;
-  /** Logprob of each trained token at the engine; NaN elsewhere. */
+  /** Logprob of each trained token at the engine; NaN elsewhere, `[T]`. */
   readonly logprobs: Float32Array;
 }
 

@@ -17,7 +17,7 @@ export type AdvantageKind =
 
 /** Options of `advantages`. */
 export interface AdvantagesOptions {
-  /** @default {"group_std"} */
+  /** What rewards are compared with. @default {"group_std"} */
   readonly advantage?: AdvantageKind;
   /** Standard deviation over `n` (population) or `n − 1` (sample). @default {"sample"} */
   readonly deviation?: "population" | "sample";

@@ -52,7 +52,9 @@ export interface PolicyLossOptions {
 
 /** What the policy says of each term, `[M]`. */
 export interface TermScores {
+  /** Logprob of the sampled token at its temperature. */
   readonly logprob: Float32Array;
+  /** Entropy of its distribution, in nats. */
   readonly entropy: Float32Array;
   /** Logprob before the first optimizer step on these terms; `logprob` itself where absent. */
   readonly oldLogprob?: Float32Array;
@@ -60,11 +62,13 @@ export interface TermScores {
 
 /** A loss, its derivatives and what it was made of. */
 export interface PolicyLoss {
+  /** To be minimised. */
   readonly loss: number;
   /** Derivative of the loss with respect to each term's logprob, `[M]`. */
   readonly logprobGradient: Float32Array;
   /** Derivative of the loss with respect to each term's entropy, `[M]`. */
   readonly entropyGradient: Float32Array;
+  /** What metrics are made of. */
   readonly sums: LossSums;
 }
 

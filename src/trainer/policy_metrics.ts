@@ -1,18 +1,28 @@
 /** What a loss was made of, as sums over its terms, so that micro-batches can be added up. */
 export interface LossSums {
+  /** Loss terms. */
   terms: number;
+  /** Share of the step's loss. */
   loss: number;
+  /** Nats. */
   entropy: number;
   /** Estimates of the divergence from the reference; absent where it was not measured. */
   kl?: number;
+  /** New over old probability. */
   ratio: number;
+  /** Smallest of them. */
   ratioMin: number;
+  /** Largest of them. */
   ratioMax: number;
+  /** Terms without gradient since their ratio is too low. */
   clippedLow: number;
+  /** Terms whose ratio is above its upper bound. */
   clippedHigh: number;
   /** |old − behaviour logprob|. */
   gap: number;
+  /** Largest of them. */
   gapMax: number;
+  /** Terms whose importance weight was cut off or dropped. */
   truncated: number;
 }
 
@@ -24,8 +34,11 @@ export interface PolicyMetrics {
   readonly entropy: number;
   /** Divergence from the reference, nats per sampled token; absent where it was not measured. */
   readonly kl?: number;
+  /** New over old probability, as the loss used it. */
   readonly ratioMean: number;
+  /** Smallest of them. */
   readonly ratioMin: number;
+  /** Largest of them. */
   readonly ratioMax: number;
   /** Share of terms without gradient since the ratio is below its lower bound. */
   readonly clipFractionLow: number;
@@ -33,6 +46,7 @@ export interface PolicyMetrics {
   readonly clipFractionHigh: number;
   /** Mean absolute difference of the trainer's and the engine's logprobs, before the update. */
   readonly logprobGapMean: number;
+  /** Largest of them. */
   readonly logprobGapMax: number;
   /** Share of terms whose importance weight was cut off or dropped. */
   readonly truncatedFraction: number;

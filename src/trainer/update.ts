@@ -17,7 +17,9 @@ import type { LossSums, PolicyMetrics } from "./policy_metrics.ts";
 
 /** An episode to learn from. */
 export interface TrainEpisode {
+  /** Names it in errors and metrics. */
   readonly id: string;
+  /** Its calls. */
   readonly tree: TokenTree;
   /** NaN where the episode failed: it then counts nowhere. */
   readonly reward: number;
@@ -25,11 +27,13 @@ export interface TrainEpisode {
 
 /** The episodes of one task, to be compared with one another. */
 export interface TrainGroup {
+  /** All of them, failed ones too. */
   readonly episodes: readonly TrainEpisode[];
 }
 
 /** Options of `update`. */
 export interface UpdateOptions {
+  /** Turns rewards into a loss. */
   readonly algorithm: Algorithm;
   /** AdamW, with the learning rate of this update. */
   readonly optimizer: StepOptions;
