@@ -7,7 +7,7 @@
 @group(0) @binding(0) var<storage, read> A: array<f32>;
 @group(0) @binding(1) var<storage, read> B: array<f32>;
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
-@group(0) @binding(3) var<storage, read> rows: vec4u;
+@group(0) @binding(3) var<storage, read> span: vec4u;
 //! if RESIDUAL
 @group(0) @binding(4) var<storage, read> R: array<f32>;
 //! end
@@ -28,7 +28,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   //! end
   //! end
 //! if MODE == 2
-  for (var k = 0u; k < rows.x; k++) {
+  for (var k = span.x; k < span.y; k++) {
 //! else
   for (var k = 0u; k < $(K)u; k++) {
 //! end

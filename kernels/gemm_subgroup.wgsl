@@ -3,57 +3,36 @@
 //   MODE 0, NN: A [M, K], B [K, N]     MODE 1, NT: A [M, K], B [N, K]     MODE 2, TN: A [K, M], B [K, N]
 //
 // NN and NT: M is the grid's, in steps of TM; buffers must hold M rounded up. K and N are literals.
-// TN: K is rows.x (tokens), M and N are literals; C is added to, so that micro-batches accumulate.
+// TN: sums over k = span.x … span.y − 1 (a stretch of the tokens, short enough for the caches) and adds to C.
 // Each element is one chain of fma over k in rising order, whatever the tile: all kernels and tiles
 // give the same bits, and a row's result does not depend on the rows beside it.
 //
-// Grid: x = ceil(N / (S · TN)), y = ceil(M / TM). TN columns a lane, a multiple of 4 except in NT.
+// Grid: x = ceil(N / (S · TN)), y = ceil(M / TM). A lane holds TN columns, in fours that stand S fours apart.
 @group(0) @binding(0) var<storage, read> A: array<vec4f>;
 @group(0) @binding(1) var<storage, read> B: array<vec4f>;
-//! if MODE == 1
-@group(0) @binding(2) var<storage, read_write> C: array<f32>;
-//! else
 @group(0) @binding(2) var<storage, read_write> C: array<vec4f>;
-//! end
-@group(0) @binding(3) var<storage, read> rows: vec4u;
+@group(0) @binding(3) var<storage, read> span: vec4u;
 //! if RESIDUAL
-//! if MODE == 1
-@group(0) @binding(4) var<storage, read> R: array<f32>;
-//! else
 @group(0) @binding(4) var<storage, read> R: array<vec4f>;
 //! end
-//! end
 //! if BIAS
-//! if MODE == 1
-@group(0) @binding($(4 + RESIDUAL)) var<storage, read> bias: array<f32>;
-//! else
 @group(0) @binding($(4 + RESIDUAL)) var<storage, read> bias: array<vec4f>;
-//! end
 //! end
 
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let lane = local.x;
   let row0 = group.y * $(TM)u;
-//! if MODE == 1
-  let col0 = group.x * $(S * TN)u + lane;
-  //! for i in 0..TM
-  //! for j in 0..TN
-  var c$(i)_$j = 0.0;
-  //! end
-  //! end
-//! else
-  let col0 = group.x * $(S * TN / 4)u + lane;
+  let col0 = group.x * $(S * TN / 4)u + lane; // in fours
   //! for i in 0..TM
   //! for j in 0..TN / 4
   var c$(i)_$j = vec4f();
   //! end
   //! end
-//! end
 
 //! if MODE == 2
   let m0 = row0 / 4u + lane % $((TM + 3) / 4)u;
-  for (var k = 0u; k < rows.x; k++) {
+  for (var k = span.x; k < span.y; k++) {
     //! for g in 0..(TM + 4 * S - 1) / (4 * S)
     let a$g = A[k * $(M / 4)u + m0 + $(g * S)u];
     //! end
@@ -74,32 +53,26 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   let a_row$g = (row0 + $(g * S)u + lane % $(TM)u) * $(K / 4)u;
   //! end
   //! if MODE == 1
-  //! for j in 0..TN
-  let b_row$j = min(col0 + $(j * S)u, $(N - 1)u) * $(K / 4)u;
+  //! for j in 0..TN / 4
+  let b_row$j = min(col0 + $(j * S)u, $(N / 4 - 1)u) * $(K)u;
   //! end
   //! end
   for (var k = 0u; k < $(K / 4)u; k++) {
     //! for g in 0..(TM + S - 1) / S
     let a$g = A[a_row$g + k];
     //! end
+    //! for j in 0..TN / 4
     //! if MODE == 1
-    //! for j in 0..TN
-    let b$j = B[b_row$j + k];
+    //! for n in 0..4
+    let w$(n)_$j = B[b_row$j + $(n * K / 4)u + k];
     //! end
-    //! for i in 0..TM
-    {
-      //! for q in 0..4
-      let x$q = sgBroadcast_f32(a$(i / S)[$q], $(i % S)u);
-      //! for j in 0..TN
-      c$(i)_$j = fma(x$q, b$j[$q], c$(i)_$j);
-      //! end
-      //! end
-    }
+    //! for q in 0..4
+    let b$(q)_$j = vec4f(w0_$j[$q], w1_$j[$q], w2_$j[$q], w3_$j[$q]);
     //! end
     //! else
     //! for q in 0..4
-    //! for j in 0..TN / 4
     let b$(q)_$j = B[(k * 4u + $(q)u) * $(N / 4)u + col0 + $(j * S)u];
+    //! end
     //! end
     //! end
     //! for i in 0..TM
@@ -112,31 +85,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
       //! end
     }
     //! end
-    //! end
   }
 //! end
 
-//! if MODE == 1
-  //! for j in 0..TN
-  if (col0 + $(j * S)u < $(N)u) {
-    //! if BIAS
-    let bias_$j = bias[col0 + $(j * S)u];
-    //! end
-    //! for i in 0..TM
-    {
-      let at = (row0 + $(i)u) * $(N)u + col0 + $(j * S)u;
-      //! if RESIDUAL
-      c$(i)_$j += R[at];
-      //! end
-      //! if BIAS
-      c$(i)_$j += bias_$j;
-      //! end
-      C[at] = c$(i)_$j;
-    }
-    //! end
-  }
-  //! end
-//! else
   //! for j in 0..TN / 4
   if (col0 + $(j * S)u < $(N / 4)u) {
     //! if BIAS
@@ -163,5 +114,4 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     //! end
   }
   //! end
-//! end
 }

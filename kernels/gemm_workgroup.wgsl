@@ -6,7 +6,7 @@
 @group(0) @binding(0) var<storage, read> A: array<f32>;
 @group(0) @binding(1) var<storage, read> B: array<f32>;
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
-@group(0) @binding(3) var<storage, read> rows: vec4u;
+@group(0) @binding(3) var<storage, read> span: vec4u;
 //! if RESIDUAL
 @group(0) @binding(4) var<storage, read> R: array<f32>;
 //! end
@@ -26,14 +26,16 @@ fn main(
   let row0 = group.y * 64u;
   let col0 = group.x * 64u;
 //! if MODE == 2
-  let depth = rows.x;
+  let first = span.x;
+  let depth = span.y;
 //! else
+  let first = 0u;
   let depth = $(K)u;
 //! end
   //! for i in 0..4
   var c$i = vec4f();
   //! end
-  for (var k0 = 0u; k0 < depth; k0 += 16u) {
+  for (var k0 = first; k0 < depth; k0 += 16u) {
     for (var i = thread; i < 1024u; i += 256u) {
 //! if MODE == 2
       let k = k0 + i / 64u;

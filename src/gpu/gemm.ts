@@ -28,8 +28,8 @@ export interface GemmViews {
   readonly A: View;
   readonly B: View;
   readonly C: View;
-  /** Four u32; the first is K of a TN product. */
-  readonly rows: View;
+  /** Four u32; a TN product sums over the rows from the first (included) to the second (not). */
+  readonly span: View;
   /** Added to the result, `[M, N]`; may not be C. */
   readonly residual?: View;
   /** Added to each row of the result, `[N]`. */
@@ -45,7 +45,7 @@ export interface GemmPlan {
   readonly TN: number;
 }
 
-/** A product ready to run over the first `rows` rows. */
+/** A product ready to run. */
 export interface Gemm {
   readonly op: Op;
   /** Grid for `rows` rows of C (NN, NT); TN ignores it. */
@@ -69,7 +69,7 @@ export function gemm(
     residual: views.residual !== undefined,
     bias: views.bias !== undefined,
   });
-  const bindings = [views.A, views.B, views.C, views.rows];
+  const bindings = [views.A, views.B, views.C, views.span];
   if (views.residual) bindings.push(views.residual);
   if (views.bias) bindings.push(views.bias);
   const [height, width] = plan.family === "workgroup"
@@ -110,7 +110,7 @@ const SOFTWARE_TILES: Readonly<
   Record<GemmMode, readonly (readonly [number, number])[]>
 > = {
   NN: [[32, 8], [32, 4], [16, 4]],
-  NT: [[32, 4], [32, 2], [16, 4]],
+  NT: [[32, 4], [32, 8], [16, 4]],
   TN: [[32, 8], [32, 4], [16, 4]],
 };
 const GPU_TILES = [[16, 4], [8, 8], [8, 4]] as const;

@@ -31,7 +31,7 @@ export class GemmPlanner {
 
   /** Takes the plans from `store`, or times them (a few seconds) and keeps them there. */
   static async open(gpu: Gpu, store?: PlanStore): Promise<GemmPlanner> {
-    const key = `gemm-1 ${gpu.info.adapter} ${
+    const key = `gemm-2 ${gpu.info.adapter} ${
       gpu.info.subgroups ? "subgroups" : "plain"
     }`;
     const kept = parsePlans(store?.load(key));
@@ -61,15 +61,15 @@ export class GemmPlanner {
 /** Plans of a mode, fastest first. */
 async function rank(gpu: Gpu, mode: GemmMode): Promise<readonly GemmPlan[]> {
   const shape = { mode, ...TRIAL };
-  const [A, B, C, rows] = [
+  const [A, B, C, span] = [
     gpu.buffer(4 * shape.M * shape.K),
     gpu.buffer(4 * shape.N * shape.K),
     gpu.buffer(4 * shape.M * shape.N),
-    gpu.upload(new Uint32Array([mode === "TN" ? shape.K : shape.M, 0, 0, 0])),
+    gpu.upload(Uint32Array.of(0, shape.K, 0, 0)),
   ];
   const timed: { plan: GemmPlan; ms: number }[] = [];
   for (const plan of gemmPlans(gpu, shape)) {
-    const product = gemm(gpu, shape, plan, { A, B, C, rows });
+    const product = gemm(gpu, shape, plan, { A, B, C, span });
     const run = async (times: number) => {
       const start = performance.now();
       gpu.submit((dispatch) => {
@@ -77,13 +77,13 @@ async function rank(gpu: Gpu, mode: GemmMode): Promise<readonly GemmPlan[]> {
           dispatch(product.op, product.grid(shape.M));
         }
       });
-      await gpu.read([{ view: rows, bytes: 4 }]);
+      await gpu.read([{ view: span, bytes: 4 }]);
       return performance.now() - start;
     };
     await run(1); // compiles
     timed.push({ plan, ms: Math.min(await run(3), await run(3)) });
   }
-  for (const view of [A, B, C, rows]) gpu.free(view);
+  for (const view of [A, B, C, span]) gpu.free(view);
   return timed.sort((a, b) => a.ms - b.ms).map(({ plan }) => plan);
 }
 

@@ -1,6 +1,5 @@
 import {
   gemm,
-  type GemmMode,
   type GemmPlanner,
   type GemmViews,
   type Gpu,
@@ -9,6 +8,7 @@ import {
   type Op,
   type View,
 } from "../gpu/mod.ts";
+import type { RowCount } from "./row_count.ts";
 import { SOURCES } from "./_kernels.ts";
 import { literal, type TransformerShape } from "./shape.ts";
 
@@ -28,12 +28,12 @@ export const CHUNK = 64;
 export class StepBuilder {
   readonly #literals: KernelParameters;
 
-  /** @param rows The buffer whose first u32 is the padded number of rows, four u32. */
+  /** @param rows How many rows the batch has. */
   constructor(
     readonly gpu: Gpu,
     readonly planner: GemmPlanner,
     readonly shape: TransformerShape,
-    readonly rows: View,
+    readonly rows: RowCount,
   ) {
     this.#literals = {
       D: shape.hiddenSize,
@@ -45,6 +45,11 @@ export class StepBuilder {
       EPSILON: literal(shape.normEpsilon),
       SCALE: literal(Math.fround(1 / Math.sqrt(shape.headDim))),
     };
+  }
+
+  /** The same model over another batch's rows. */
+  over(rows: RowCount): StepBuilder {
+    return new StepBuilder(this.gpu, this.planner, this.shape, rows);
   }
 
   /** A step of any kernel; `extra` adds to the model's literals. */
@@ -61,16 +66,28 @@ export class StepBuilder {
     return { op: this.gpu.op(kernel, views), grid };
   }
 
-  /** C [rows, N] = A [rows, K] · Bᵀ or · B, or C [M, N] += Aᵀ [rows, M] · B [rows, N]. */
+  /** C [rows, N] = A [rows, K] · B [K, N] (NN) or · B [N, K] transposed (NT). */
   product(
-    mode: GemmMode,
-    size: { readonly M?: number; readonly N: number; readonly K?: number },
-    views: Omit<GemmViews, "rows">,
-    rows: View = this.rows,
+    mode: "NN" | "NT",
+    size: { readonly M?: number; readonly N: number; readonly K: number },
+    views: Omit<GemmViews, "span">,
   ): Step {
-    const { M = 1024, N, K = 1024 } = size;
-    const shape = { mode, M, N, K };
-    return gemm(this.gpu, shape, this.planner.plan(shape), { ...views, rows });
+    const shape = { mode, M: size.M ?? 1024, N: size.N, K: size.K };
+    const plan = this.planner.plan(shape);
+    return gemm(this.gpu, shape, plan, { ...views, span: this.rows.whole });
+  }
+
+  /** The gradient of a weight: C [M, N] += A [rows, M] transposed · B [rows, N]. */
+  weightGradient(
+    size: { readonly M: number; readonly N: number },
+    views: Omit<GemmViews, "span">,
+  ): readonly Step[] {
+    const shape = { mode: "TN" as const, ...size, K: 512 };
+    const plan = this.planner.plan(shape);
+    return this.rows.stretches.map(({ first, span }) => {
+      const { op, grid } = gemm(this.gpu, shape, plan, { ...views, span });
+      return { op, grid: (count) => first < count ? grid(count) : [0] };
+    });
   }
 
   /** Y = RMSNorm(X), and 1 / RMS of each row. */
@@ -100,10 +117,11 @@ export class StepBuilder {
     sums: View,
     partial: View,
     of?: { readonly X: View; readonly rstd: View },
-    rows: View = this.rows,
   ): readonly Step[] {
     const columns = Math.ceil(N / 4 / this.gpu.lanes);
-    const views = of ? [dY, partial, rows, of.X, of.rstd] : [dY, partial, rows];
+    const views = of
+      ? [dY, partial, this.rows.whole, of.X, of.rstd]
+      : [dY, partial, this.rows.whole];
     return [
       this.step(
         "columnSums",
@@ -115,7 +133,7 @@ export class StepBuilder {
           GAIN: Number(of !== undefined),
         },
       ),
-      this.sumPartials({ N, pitch: N, offset: 0 }, partial, sums, rows),
+      this.sumPartials({ N, pitch: N, offset: 0 }, partial, sums),
     ];
   }
 
@@ -128,11 +146,10 @@ export class StepBuilder {
     },
     partial: View,
     sums: View,
-    rows: View = this.rows,
   ): Step {
     const { N, pitch: PITCH, offset: OFFSET } = size;
     const grid = (): Grid => [Math.ceil(N / this.gpu.lanes)];
-    return this.step("sumPartials", [partial, sums, rows], grid, {
+    return this.step("sumPartials", [partial, sums, this.rows.whole], grid, {
       N,
       PITCH,
       OFFSET,

@@ -1,6 +1,7 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { flat, type Step, StepBuilder } from "./builder.ts";
 import type { Parameters } from "./parameters.ts";
+import { RowCount } from "./row_count.ts";
 import { rotaryTable } from "./rotary.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
 
@@ -77,7 +78,7 @@ export class Decoder {
     const { hiddenSize: D, vocabSize: V } = shape;
     const embed = build.step(
       "embedding",
-      [views.sequence, parameters.view("embed"), views.x, views.rows],
+      [views.sequence, parameters.view("embed"), views.x, views.rows.whole],
       (rows) => flat(Math.ceil(rows * D / 4 / 64)),
       { STRIDE: 4 },
     );
@@ -131,7 +132,7 @@ export class Decoder {
         sequence.set([token, position, page, 0], 4 * i)
       );
       this.#gpu.write(this.#views.sequence, sequence);
-      this.#gpu.write(this.#views.rows, Uint32Array.of(part.length, 0, 0, 0));
+      this.#views.rows.set(part.length);
       this.#gpu.submit((dispatch) => {
         for (const { op, grid } of this.#prefill) {
           dispatch(op, grid(part.length));
@@ -171,7 +172,7 @@ export class Decoder {
       );
       stops.set(row.stopTokens.slice(0, MAX_STOP_TOKENS), i * MAX_STOP_TOKENS);
     });
-    gpu.write(views.rows, Uint32Array.of(R, 0, 0, 0));
+    views.rows.set(R);
     gpu.write(views.sequence, sequence);
     gpu.write(views.settings, settings);
     gpu.write(views.limits, limits);
@@ -263,7 +264,7 @@ function decodeLayer(
     }),
     build.step(
       "swiglu",
-      [gu, h, views.rows],
+      [gu, h, views.rows.whole],
       (rows) => flat(Math.ceil(rows * F / 4 / 64)),
     ),
     build.product("NT", { M, N: D, K: F }, {
@@ -293,7 +294,7 @@ function allocate(
   const words = (count: number): View => gpu.buffer(count * 4);
   const batch = roundUp(maxBatch, 64);
   return {
-    rows: words(4),
+    rows: new RowCount(gpu, capacity),
     sequence: words(capacity * 4),
     settings: words(batch * 4),
     limits: words(batch * 4),

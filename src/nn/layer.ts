@@ -113,7 +113,7 @@ export function buildLayer(
       B: weight("gate_up"),
       C: gu,
     }),
-    build.step("swiglu", [gu, h, build.rows], elements(F)),
+    build.step("swiglu", [gu, h, build.rows.whole], elements(F)),
     build.product("NT", { N: D, K: F }, {
       A: h,
       B: weight("down"),
@@ -125,14 +125,18 @@ export function buildLayer(
   const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
   const mlp = [
     build.product("NN", { N: F, K: D }, { A: dx, B: weight("down"), C: dh }),
-    build.product("TN", { M: D, N: F }, { A: dx, B: h, C: gradient("down") }),
-    build.step("swigluBackward", [gu, dh, dgu, build.rows], elements(F)),
+    ...build.weightGradient({ M: D, N: F }, {
+      A: dx,
+      B: h,
+      C: gradient("down"),
+    }),
+    build.step("swigluBackward", [gu, dh, dgu, build.rows.whole], elements(F)),
     build.product("NN", { N: D, K: 2 * F }, {
       A: dgu,
       B: weight("gate_up"),
       C: dn,
     }),
-    build.product("TN", { M: 2 * F, N: D }, {
+    ...build.weightGradient({ M: 2 * F, N: D }, {
       A: dgu,
       B: n2,
       C: gradient("gate_up"),
@@ -150,7 +154,7 @@ export function buildLayer(
       B: weight("out"),
       C: dn,
     }),
-    build.product("TN", { M: D, N: H * HD }, {
+    ...build.weightGradient({ M: D, N: H * HD }, {
       A: dx,
       B: attended,
       C: gradient("out"),
@@ -172,7 +176,7 @@ export function buildLayer(
         positions,
         rotary,
         dqkv,
-        build.rows,
+        build.rows.whole,
         ...(shape.qkNorm ? [qkv, ...gains, partial] : []),
       ],
       (count) => [Math.ceil(count / CHUNK)],
@@ -193,7 +197,7 @@ export function buildLayer(
       ]
       : []),
     build.product("NN", { N: D, K: QKV }, { A: dqkv, B: weight("qkv"), C: dn }),
-    build.product("TN", { M: QKV, N: D }, {
+    ...build.weightGradient({ M: QKV, N: D }, {
       A: dqkv,
       B: n1,
       C: gradient("qkv"),

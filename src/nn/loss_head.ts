@@ -2,6 +2,7 @@ import { type Gpu, slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeScores } from "./policy.ts";
+import { RowCount } from "./row_count.ts";
 import { roundUp } from "./shape.ts";
 import type { TargetPlan } from "./targets.ts";
 
@@ -34,7 +35,7 @@ export class LossHead {
 
   /** @param x Hidden states `[T, D]`; @param dx receives their gradient, and must be zero before. */
   constructor(
-    build: StepBuilder,
+    layers: StepBuilder,
     parameters: Parameters,
     options: {
       readonly x: View;
@@ -44,7 +45,7 @@ export class LossHead {
     },
   ) {
     const { gpu, shape: { hiddenSize: D, vocabSize: V, tieEmbeddings } } =
-      build;
+      layers;
     const { x, dx, partial, capacity } = options;
     this.#gpu = gpu;
     const width = Math.min(
@@ -52,12 +53,13 @@ export class LossHead {
       Math.max(64, Math.floor(LOGITS_BYTES / 4 / capacity / 64) * 64),
     );
     const views = this.#views = allocate(gpu, { capacity, D, width });
+    const build = layers.over(views.rows);
     const gain = parameters.view("final_norm");
     const table = tieEmbeddings ? "embed" : "head";
     this.#gather = [
       build.step(
         "gatherRows",
-        [views.index, x, views.xr, views.rows],
+        [views.index, x, views.xr, views.rows.whole],
         (r) => flat(r * D / 4 / 64),
       ),
       build.norm(views.xr, gain, views.nr, views.rstd),
@@ -86,11 +88,11 @@ export class LossHead {
           A: views.nr,
           B: E,
           C: views.logits,
-        }, views.rows),
+        }),
         scores: [
           build.step(
             "headStats",
-            [views.logits, views.inverse, views.state, views.rows],
+            [views.logits, views.inverse, views.state, views.rows.whole],
             (r) => flat(r),
             literals,
           ),
@@ -117,7 +119,7 @@ export class LossHead {
               views.rowTargets,
               views.targets,
               views.gradients,
-              views.rows,
+              views.rows.whole,
             ],
             (r) => flat(r),
             literals,
@@ -131,13 +133,12 @@ export class LossHead {
               C: to,
               ...(first > 0 && { residual: from }),
             },
-            views.rows,
           ),
-          build.product("TN", { M: N, N: D }, {
+          ...build.weightGradient({ M: N, N: D }, {
             A: views.logits,
             B: views.nr,
             C: dE,
-          }, views.rows),
+          }),
         ],
       });
     }
@@ -151,7 +152,6 @@ export class LossHead {
         parameters.view("final_norm", "gradients"),
         partial,
         of,
-        views.rows,
       ),
       build.normBackward(views.xr, gain, views.rstd, dn, views.dxr, false),
     ];
@@ -166,7 +166,7 @@ export class LossHead {
   async scores(plan: TargetPlan): Promise<TreeScores> {
     const gpu = this.#gpu, views = this.#views, R = plan.index.length;
     this.#plan = plan;
-    gpu.write(views.rows, Uint32Array.of(R, 0, 0, 0));
+    views.rows.set(R);
     gpu.write(views.rowCount, Uint32Array.of(plan.rows, 0, 0, 0));
     gpu.write(views.counts, Uint32Array.of(plan.count, 0, 0, 0));
     gpu.write(views.index, plan.index);
@@ -254,9 +254,9 @@ function allocate(
   },
 ) {
   const words = (count: number) => gpu.buffer(count * 4);
-  const [rows, rowCount, counts] = [words(4), words(4), words(4)];
+  const [rowCount, counts] = [words(4), words(4)];
   return {
-    rows,
+    rows: new RowCount(gpu, capacity),
     rowCount,
     counts,
     index: words(capacity),

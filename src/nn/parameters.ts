@@ -27,7 +27,7 @@ export interface Arena {
   /** Elements. */
   readonly size: number;
   readonly weights: View;
-  /** These three hold nothing unless the parameters are trained; `m` and `v` are AdamW's moments. */
+  /** These three are the weights themselves, never written, unless trained; `m`, `v`: AdamW's moments. */
   readonly gradients: View;
   readonly m: View;
   readonly v: View;
@@ -67,13 +67,14 @@ export class Parameters {
         (sum, tensor) => sum + roundUp(tensor.size, 64),
         0,
       );
+      const weights = gpu.buffer(size * 4);
       const arena = {
         matrix: group[0]!.matrix,
         size,
-        weights: gpu.buffer(size * 4),
-        gradients: gpu.buffer(trained ? size * 4 : 0),
-        m: gpu.buffer(trained ? size * 4 : 0),
-        v: gpu.buffer(trained ? size * 4 : 0),
+        weights,
+        gradients: trained ? gpu.buffer(size * 4) : weights,
+        m: trained ? gpu.buffer(size * 4) : weights,
+        v: trained ? gpu.buffer(size * 4) : weights,
       };
       arenas.push(arena);
       let offset = 0;

@@ -10,6 +10,7 @@ import {
 import { LossHead } from "./loss_head.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeInput, TreeScores } from "./policy.ts";
+import { RowCount } from "./row_count.ts";
 import { rotaryTable } from "./rotary.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
 import { planTargets } from "./targets.ts";
@@ -25,7 +26,7 @@ export class Transformer {
   readonly #gpu: Gpu;
   readonly #capacity: number;
   readonly #shape: TransformerShape;
-  readonly #rows: View;
+  readonly #rows: RowCount;
   readonly #batch: BatchViews;
   readonly #scratch: Scratch;
   readonly #embed: Step;
@@ -52,7 +53,7 @@ export class Transformer {
     this.#gpu = gpu;
     this.#shape = shape;
     const words = (count: number) => gpu.buffer(count * 4);
-    this.#rows = words(4);
+    this.#rows = new RowCount(gpu, T);
     this.#batch = {
       tokens: words(T),
       positions: words(T),
@@ -84,7 +85,7 @@ export class Transformer {
     const embedding = parameters.view("embed");
     this.#embed = build.step(
       "embedding",
-      [this.#batch.tokens, embedding, x, this.#rows],
+      [this.#batch.tokens, embedding, x, this.#rows.whole],
       (count) => flat(count * D / 4 / 64),
       { STRIDE: 1 },
     );
@@ -182,7 +183,7 @@ export class Transformer {
     until.set(visibleUntil);
     for (let i = N; i < T; i++) until[i] = i + 1;
     const tiles = visibleTiles(until, gpu.lanes);
-    gpu.write(this.#rows, Uint32Array.of(T, 0, 0, 0));
+    this.#rows.set(T);
     gpu.write(batch.tokens, padded(tokens, T));
     gpu.write(batch.positions, padded(positions, T));
     gpu.write(batch.visibleUntil, until);
