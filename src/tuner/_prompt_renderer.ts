@@ -1,5 +1,5 @@
-import { UserError } from "../errors.ts";
-import type { ChatMessage } from "../model/mod.ts";
+import { ModelError, UserError } from "../errors.ts";
+import type { ChatMessage, ChatTemplate } from "../model/mod.ts";
 import { HistoryJoiner, type PromptLink } from "./_history_joiner.ts";
 import { PieceEncoder, PromptBuilder } from "./_prompt_builder.ts";
 import type { SampleMemory } from "./_sample_memory.ts";
@@ -42,19 +42,22 @@ export interface Prompt {
  * between the sampled messages only, and from a cache: a call costs what is new in it.
  */
 export class PromptRenderer {
-  readonly #model: ChatModel;
+  readonly #template: ChatTemplate;
   readonly #variables: Readonly<Record<string, unknown>>;
   readonly #encoder: PieceEncoder;
   readonly #joiner: HistoryJoiner;
   /** What the template opens a reply with and does not write in a history, such as `<think>`. */
   readonly #opening: string;
 
-  /** @param variables Further variables of the template, such as `enable_thinking`. */
+  /**
+   * @param variables Further variables of the template, such as `enable_thinking`.
+   * @throws {ModelError} If the model has no chat template.
+   */
   constructor(
     model: ChatModel,
     variables: Readonly<Record<string, unknown>> = {},
   ) {
-    this.#model = model;
+    this.#template = usedTemplate(model);
     this.#variables = variables;
     this.#encoder = new PieceEncoder(model.tokenizer);
     this.#joiner = new HistoryJoiner(model);
@@ -133,7 +136,7 @@ export class PromptRenderer {
     messages: readonly ChatMessage[],
     tools: readonly unknown[],
   ): string {
-    return this.#model.template.render(messages, {
+    return this.#template.render(messages, {
       tools,
       addGenerationPrompt: true,
       variables: this.#variables,
@@ -163,6 +166,13 @@ export class PromptRenderer {
         : "";
     }) ?? "";
   }
+}
+
+function usedTemplate({ template }: ChatModel): ChatTemplate {
+  if (template !== undefined) return template;
+  throw new ModelError(
+    "The model has no chat template, so it cannot chat: add chat_template.jinja to its folder",
+  );
 }
 
 /** What `render` gives, or undefined where the template refuses the messages. */

@@ -1,11 +1,12 @@
 import type { ChatTemplate, Tokenizer, ToolFormat } from "../model/mod.ts";
 
-/** What the gateway needs of a model: how its text becomes tokens and back. */
+/** What the gateway needs of a model: how its text becomes tokens and back. A `ModelFolder` has it. */
 export interface ChatModel {
   readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
-  /** Left out where the model knows no tools; requests with tools are refused then. */
-  readonly toolFormat?: ToolFormat | undefined;
+  /** A model without one cannot be served here. */
+  readonly template: ChatTemplate | undefined;
+  /** Undefined where the model knows no tools; requests with tools are refused then. */
+  readonly toolFormat: ToolFormat | undefined;
   /** Ids that end an assistant's turn. */
   readonly eosIds: readonly number[];
 }

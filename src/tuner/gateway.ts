@@ -33,7 +33,7 @@ export interface GatewayOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** How long replies that are already written may take to reach their clients at the end. */
+/** How long answers that are already written may take to reach their clients at the end. */
 const GRACE_MS = 1000;
 
 /**
@@ -51,7 +51,6 @@ export class Gateway {
   /** Serves everybody, at an open gateway. */
   readonly #everybody: EpisodeSession | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #kill = new AbortController();
   #closed = false;
 
   private constructor(options: GatewayOptions) {
@@ -67,10 +66,7 @@ export class Gateway {
       now: options.now ?? Date.now,
       onError: options.onError ?? (() => {}),
     });
-    this.#server = listen(options, {
-      handler: (request) => routes.fetch(request),
-      signal: this.#kill.signal,
-    });
+    this.#server = listen(options, (request) => routes.fetch(request));
     this.url = addressOf(this.#server.addr);
     if (options.open) {
       // Without recording, a seed has no use: every call draws its own.
@@ -82,7 +78,7 @@ export class Gateway {
   /**
    * Starts a gateway; dispose of it to stop it.
    *
-   * @throws {UserError} If it cannot listen at that address.
+   * @throws {UserError} If it cannot listen at that address, or the model has no chat template.
    */
   static start(options: GatewayOptions): Promise<Gateway> {
     return Promise.try(() => new Gateway(options));
@@ -108,10 +104,12 @@ export class Gateway {
     await Promise.all(
       open.map((session) => session.abort("the gateway has stopped")),
     );
-    const timer = setTimeout(() => this.#kill.abort(), GRACE_MS);
-    await this.#server.shutdown();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, GRACE_MS);
+    await Promise.race([this.#server.shutdown(), late.promise]);
     clearTimeout(timer);
-    await this.#server.finished;
+    // A client that never reads its answer must not keep the process.
+    this.#server.unref();
   }
 
   #open(options: OpenEpisodeOptions, recording: boolean): EpisodeSession {
@@ -150,17 +148,14 @@ export class Gateway {
 
 function listen(
   { host = "127.0.0.1", port = 0 }: GatewayOptions,
-  options: {
-    readonly handler: (request: Request) => Response | Promise<Response>;
-    readonly signal: AbortSignal;
-  },
+  handler: (request: Request) => Response | Promise<Response>,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve({
       hostname: host,
       port,
       onListen() {},
-      ...options,
+      handler,
     });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

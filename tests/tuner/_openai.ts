@@ -1,0 +1,1 @@
+export { APIError, OpenAI } from "npm:openai@6.49.0";
