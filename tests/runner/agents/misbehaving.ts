@@ -106,6 +106,16 @@ const ACTS: Readonly<Record<string, Act>> = {
     for (let line = 0; line < 20_000; line++) console.log(`line ${line}`);
     return 1;
   },
+  call: async (tuner) => {
+    const response = await fetch(`${tuner.baseUrl}/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${tuner.apiKey}` },
+      body: JSON.stringify({ model: tuner.model, messages: [] }),
+    });
+    const { choices } = await response.json();
+    await sleep(30);
+    return { reward: choices[0].message.content.length };
+  },
   fetch: (_, { metadata }) => fetch(String(metadata.url)).then(() => 1),
   openai: (_, { metadata }) => {
     const baseURL = String(metadata.url);
