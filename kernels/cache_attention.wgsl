@@ -1,9 +1,10 @@
 // Attention of one new token a row over its sequence's cached keys and values.
 //
-// A row's keys are the cache slots pages[page_row · CONTEXT + 0 … position]: any token may live in any slot, so
-// sequences share the slots of a common prefix. Lanes take every S-th key; their partial softmaxes are joined at
-// the end. A row's result depends on nothing but its own keys in their order: batches do not change it.
-// sequence[r] = (token, position, page row, flags). Grid: x = R, y = H.
+// A row's keys are the cache slots pages[page row · CONTEXT + 0 … position]: any token may live in any slot, so
+// sequences share the slots of a common prefix. Lanes take every S-th key, for all query heads that share it; their
+// partial softmaxes are joined at the end. A row's result depends on nothing but its own keys in their order:
+// batches do not change it.
+// sequence[r] = (token, position, page row, flags). Grid: x = R, y = K.
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> cache_k: array<vec4f>;
 @group(0) @binding(2) var<storage, read> cache_v: array<vec4f>;
@@ -14,40 +15,59 @@
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let row = group.x;
-  let head = group.y;
+  let kv_head = group.y;
   let keys = sequence[row].y + 1u;
   let page = sequence[row].z * $(CONTEXT)u;
-  let at = row * $(H * HD / 4)u + head * $(HD / 4)u;
+  let at = row * $(H * HD / 4)u + kv_head * $(H / K * HD / 4)u;
+//! for h in 0..H / K
 //! for c in 0..HD / 4
-  let q$c = q[at + $(c)u] * $SCALE;
-  var o$c = vec4f();
+  let q$(h)_$c = q[at + $(h * HD / 4 + c)u] * $SCALE;
+  var o$(h)_$c = vec4f();
 //! end
-  var peak = -1e30;
-  var total = 0.0;
+  var peak$h = -1e30;
+  var total$h = 0.0;
+//! end
   for (var j = local.x; j < keys; j += $(S)u) {
-    let base = pages[page + j] * $(K * HD / 4)u + head / $(H / K)u * $(HD / 4)u;
-    var s = 0.0;
-//! for c in 0..HD / 4
-    s += dot(q$c, cache_k[base + $(c)u]);
+    let slot = pages[page + j] * $(K * HD / 4)u + kv_head * $(HD / 4)u;
+//! for h in 0..H / K
+    var s$h = 0.0;
 //! end
-    let higher = max(peak, s);
-    let shrink = exp(peak - higher);
-    let e = exp(s - higher);
-    peak = higher;
-    total = total * shrink + e;
 //! for c in 0..HD / 4
-    o$c = o$c * shrink + e * cache_v[base + $(c)u];
+    {
+      let k = cache_k[slot + $(c)u];
+//! for h in 0..H / K
+      s$h += dot(q$(h)_$c, k);
+//! end
+    }
+//! end
+//! for h in 0..H / K
+    let higher$h = max(peak$h, s$h);
+    let shrink$h = exp(peak$h - higher$h);
+    let e$h = exp(s$h - higher$h);
+    peak$h = higher$h;
+    total$h = total$h * shrink$h + e$h;
+//! end
+//! for c in 0..HD / 4
+    {
+      let v = cache_v[slot + $(c)u];
+//! for h in 0..H / K
+      o$(h)_$c = o$(h)_$c * shrink$h + e$h * v;
+//! end
+    }
 //! end
   }
-  let highest = sgMax_f32(peak);
-  let scale = exp(peak - highest);
-  total = sgAdd_f32(total * scale);
+//! for h in 0..H / K
+  let scale$h = exp(peak$h - sgMax_f32(peak$h));
+  total$h = sgAdd_f32(total$h * scale$h);
 //! for c in 0..HD / 4
-  o$c = sgAdd_vec4f(o$c * scale);
+  o$(h)_$c = sgAdd_vec4f(o$(h)_$c * scale$h);
+//! end
 //! end
   if (local.x == 0u) {
+//! for h in 0..H / K
 //! for c in 0..HD / 4
-    O[at + $(c)u] = o$c / total;
+    O[at + $(h * HD / 4 + c)u] = o$(h)_$c / total$h;
+//! end
 //! end
   }
 }

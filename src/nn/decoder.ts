@@ -247,7 +247,7 @@ function decodeLayer(
     build.step(
       "cacheAttention",
       [q, k, v, views.sequence, views.pages, attended],
-      (rows) => [rows, H],
+      (rows) => [rows, K],
       context,
     ),
     build.product("NT", { M, N: D, K: H * HD }, {
