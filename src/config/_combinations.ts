@@ -40,6 +40,16 @@ export function* impossibleCombinations(
         `must be less than engine.max_context (${engine.max_context}), got ${rollout.max_tokens}`,
     };
   }
+  if (
+    engine.cache_tokens !== null && engine.max_context !== null &&
+    engine.cache_tokens < engine.max_context
+  ) {
+    yield {
+      path: ["engine", "cache_tokens"],
+      message:
+        `must be at least engine.max_context (${engine.max_context}), got ${engine.cache_tokens}`,
+    };
+  }
   const algorithm = algorithmOf(train.algorithm);
   if (rollout.group_size === 1 && algorithm.advantage !== "batch") {
     yield {

@@ -1,4 +1,4 @@
-import { algorithmOf, loadConfig } from "../../src/config/mod.ts";
+import { algorithmOf, loadConfig, refillsOf } from "../../src/config/mod.ts";
 import { algorithm } from "../../src/trainer/mod.ts";
 import { assertEquals } from "../assert.ts";
 import { runFolder } from "./_files.ts";
@@ -53,4 +53,13 @@ Deno.test("algorithmOf() puts every key that is given in place of the algorithm'
     importanceCap: 4,
     importanceFloor: 0.5,
   });
+});
+
+Deno.test("refillsOf() refills under dapo alone, unless the config says how often", async () => {
+  using folder = runFolder();
+  const refills = async (...set: string[]) =>
+    refillsOf(await loadConfig({ file: `${folder.path}/run.yaml`, set }));
+  assertEquals(await refills(), 0);
+  assertEquals(await refills("train.algorithm.name=dapo"), 3);
+  assertEquals(await refills("rollout.refills=1"), 1);
 });

@@ -161,6 +161,10 @@ Deno.test("loadConfig() refuses what is impossible together", async () => {
       ["rollout: { group_size: 1 }", "rollout.group_size must be at least 2"],
       ["engine: { max_context: 512 }", "rollout.max_tokens must be less than"],
       [
+        "engine: { max_context: 600, cache_tokens: 599 }",
+        "engine.cache_tokens must be at least",
+      ],
+      [
         "train: { algorithm: { kl_coefficient: 0.1 } }",
         "train.algorithm.kl_coefficient weighs a KL term",
       ],

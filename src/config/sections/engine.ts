@@ -5,6 +5,7 @@ export interface EngineConfig {
   readonly kind: "webgpu";
   readonly max_context: number | null;
   readonly max_batch: number;
+  readonly cache_tokens: number | null;
   readonly steps_per_submission: number;
 }
 
@@ -14,12 +15,15 @@ export const engineSchema: z.ZodType<EngineConfig> = z.strictObject({
     "What samples the tokens: webgpu is the engine embedded in this program.",
   ),
   max_context: z.int().min(2).nullable().default(null).describe(
-    "Longest sequence in tokens, prompt and answer together; null takes the model's own limit.",
+    "Longest sequence in tokens, prompt and answer together; null takes the model's own, at most 2048.",
   ),
   max_batch: z.int().min(1).default(128).describe(
     "Most sequences decoded at the same time; more wait their turn.",
   ),
-  steps_per_submission: z.int().min(1).default(16).describe(
+  cache_tokens: z.int().min(2).nullable().default(null).describe(
+    "Tokens whose keys and values are kept; null takes what max_batch sequences of max_context need, at most 65536.",
+  ),
+  steps_per_submission: z.int().min(1).default(8).describe(
     "Tokens decoded between two visits of the scheduler; more is faster, fewer lets sequences join and leave sooner.",
   ),
 }).prefault({}).describe(

@@ -15,6 +15,7 @@ export interface RolloutConfig {
   readonly idle: number;
   readonly retries: number;
   readonly failure_budget: number;
+  readonly refills: number | null;
 }
 
 /** Schema of `rollout`. */
@@ -55,6 +56,9 @@ export const rolloutSchema: z.ZodType<RolloutConfig> = z.strictObject({
   ),
   failure_budget: z.number().min(0).max(1).default(0.5).describe(
     "Share of a step's episodes that may fail before the run stops.",
+  ),
+  refills: z.int().min(0).nullable().default(null).describe(
+    "Times that a step draws new tasks in place of those whose rewards are all equal; null is 3 under dapo, else 0.",
   ),
 }).prefault({}).describe(
   "How many episodes run, how they sample, and when they are given up.",
