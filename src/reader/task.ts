@@ -11,12 +11,15 @@ export interface Task {
   readonly messages?: readonly TaskMessage[];
   /** Anything else the workflow and the judge need, such as the expected answer. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whether it is learned from or measured with. */
   readonly split: Split;
 }
 
 /** A chat message of a task. */
 export interface TaskMessage {
+  /** Who speaks. */
   readonly role: "system" | "user" | "assistant" | "tool";
+  /** What is said. */
   readonly content: string;
 }
 

@@ -35,7 +35,11 @@ export class TaskCursor {
   #position = 0;
   #order: readonly Task[];
 
-  /** @throws {DataError} If there are no tasks. */
+  /**
+   * Stands before the first task of the first epoch.
+   *
+   * @throws {DataError} If there are no tasks.
+   */
   constructor(tasks: readonly Task[], options: TaskCursorOptions = {}) {
     const { seed = 0, shuffle = true } = options;
     if (tasks.length === 0) {

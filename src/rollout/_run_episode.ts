@@ -100,6 +100,7 @@ async function tryOnce(
       endpoint: { baseUrl, apiKey, model },
       signal,
       displaced,
+      onStart: () => watchdog.start(),
       onProgress: () => watchdog.touch(),
     });
     return { result, session };

@@ -19,8 +19,9 @@ export class Watchdog implements Disposable {
   readonly #session: HostedEpisode;
   readonly #idleMs: number;
   readonly #onStop = () => this.#cancel.abort(this.#stop.reason);
-  readonly #deadline: ReturnType<typeof setTimeout>;
-  #idle: ReturnType<typeof setTimeout>;
+  readonly #deadlineSeconds: number;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #idle: ReturnType<typeof setTimeout> | undefined;
   #touched = Date.now();
 
   constructor(
@@ -32,15 +33,22 @@ export class Watchdog implements Disposable {
     this.#session = session;
     this.#stop = stop;
     this.#idleMs = idleSeconds * 1000;
+    this.#deadlineSeconds = deadlineSeconds;
+    stop.addEventListener("abort", this.#onStop, { once: true });
+    if (stop.aborted) this.#onStop();
+  }
+
+  /** Starts the clocks. */
+  start(): void {
+    const seconds = this.#deadlineSeconds;
     this.#deadline = setTimeout(() => {
       this.#expire(
         "deadline",
-        `The episode took longer than ${deadlineSeconds} s (rollout.deadline)`,
+        `The episode took longer than ${seconds} s (rollout.deadline)`,
       );
-    }, deadlineSeconds * 1000);
+    }, seconds * 1000);
+    this.touch();
     this.#idle = setTimeout(() => this.#checkIdle(), this.#idleMs);
-    stop.addEventListener("abort", this.#onStop, { once: true });
-    if (stop.aborted) this.#onStop();
   }
 
   /** Notes a sign of life. */

@@ -4,6 +4,7 @@ import type { OpenEpisodeOptions } from "../tuner/mod.ts";
 
 /** What gives episodes an endpoint of their own and records their calls: the gateway. */
 export interface EpisodeHost {
+  /** Gives an attempt its endpoint. */
   openEpisode(options: OpenEpisodeOptions): HostedEpisode;
 }
 

@@ -3,9 +3,12 @@ import type { Episode, Group } from "./types.ts";
 
 /** Too many episodes of a batch failed; what finished is kept in `groups`. */
 export class FailureBudgetError extends UserError {
+  /** The error's kind. */
   override name = "FailureBudgetError";
 
   /**
+   * Says how many episodes failed, and what most of them failed of.
+   *
    * @param groups The groups of the batch, with the episodes that finished or failed.
    * @param options The share that was allowed to fail, and the batch's size in episodes.
    */

@@ -8,9 +8,11 @@ import type { Episode, Group } from "./types.ts";
 export interface RolloutOptions {
   /** The gateway. */
   readonly host: EpisodeHost;
+  /** Runs the user's code. */
   readonly runner: EpisodeRunner;
   /** Seed of the run; with step, task, place and attempt it makes the seed of each session. */
   readonly seed: number;
+  /** Training step that the batch belongs to. */
   readonly step: number;
   /** Opens the keys of the groups; unique within the run. @default `step-${step}` */
   readonly name?: string;
@@ -51,7 +53,9 @@ export interface RolloutProgress {
   readonly total: number;
   /** Episodes that ended, the failed ones included. */
   readonly done: number;
+  /** Episodes that failed for good. */
   readonly failed: number;
+  /** Episodes in progress. */
   readonly running: number;
   /** Tokens sampled by the episodes that ended. */
   readonly tokens: number;

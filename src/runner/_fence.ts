@@ -43,7 +43,7 @@ const CHECKS = 4;
  * It is killed when its event loop stands still or it outgrows its memory. Its death is the fault of
  * the episode that was alone in it; where there were several, they are displaced. An episode that
  * does not return once its result is known retires the process: it takes no more episodes, and ends
- * with its last one.
+ * with the last one that it is needed for.
  */
 export class Fence implements AsyncDisposable {
   readonly company: number;
@@ -111,10 +111,10 @@ export class Fence implements AsyncDisposable {
     return promise.finally(() => signal.removeEventListener("abort", cancel));
   }
 
-  /** Takes no more episodes, and ends once the last one inside has returned. */
+  /** Takes no more episodes, and ends once the result of the last one inside is known. */
   retire(): void {
     this.#retired = true;
-    if (this.load === 0) this.#process.kill("was no longer needed");
+    this.#endIfDone();
     this.#limits.onChange();
   }
 
@@ -162,6 +162,7 @@ export class Fence implements AsyncDisposable {
     try {
       this.#process.send({ kind: "run", id, task, endpoint });
       resident.started = true;
+      resident.job.onStart?.();
     } catch (cause) {
       const reason = (cause as Error).message;
       this.#fail(id, "start", `The task's metadata is not JSON: ${reason}`);
@@ -201,6 +202,7 @@ export class Fence implements AsyncDisposable {
       this.#limits.graceSeconds * 1000,
     );
     resident.resolve(Promise.try(result, resident.log));
+    this.#endIfDone();
   }
 
   #leave(id: number): void {
@@ -208,8 +210,15 @@ export class Fence implements AsyncDisposable {
     if (resident === undefined) return;
     clearTimeout(resident.grace);
     this.#residents.delete(id);
-    if (this.#retired) this.retire();
-    else this.#limits.onChange();
+    this.#endIfDone();
+    this.#limits.onChange();
+  }
+
+  #endIfDone(): void {
+    const results = [...this.#residents.values()];
+    if (this.#retired && results.every(({ grace }) => grace !== undefined)) {
+      this.#process.kill("was no longer needed");
+    }
   }
 
   #checkPulse(): void {

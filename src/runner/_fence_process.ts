@@ -75,8 +75,11 @@ export class FenceProcess {
     for await (const line of lines(this.#child.stdout)) {
       // User code may have written to the same stream, also in the middle of a line.
       const start = line.indexOf(marker);
-      if (start < 0) this.#keep(line + "\n");
-      else onMessage(JSON.parse(line.slice(start + marker.length)));
+      const message = start < 0
+        ? undefined
+        : parse(line.slice(start + marker.length));
+      if (message === undefined) this.#keep(line + "\n");
+      else onMessage(message);
     }
   }
 
@@ -94,5 +97,14 @@ export class FenceProcess {
     if (status.signal !== null) return `was killed by ${status.signal}`;
     const words = lastWords(this.#stderr);
     return `ended with exit code ${status.code}${words && `: ${words}`}`;
+  }
+}
+
+/** A message, or undefined for a line that user code broke. */
+function parse(json: string): FromFence | undefined {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
   }
 }

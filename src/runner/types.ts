@@ -28,15 +28,21 @@ export type WorkflowFunction = (
 
 /** How one episode went inside its fence. */
 export interface EpisodeOutcome {
+  /** A finite number. */
   readonly reward: number;
+  /** Whether the task was solved. */
   readonly success: boolean;
+  /** What workflow and judge leave with the episode; JSON. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Numbers that workflow and judge measured. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** One episode to run. */
 export interface EpisodeJob {
+  /** What the agent is asked. */
   readonly task: Task;
+  /** Where it reaches the model. */
   readonly endpoint: Endpoint;
   /** Cancels the episode; an `EpisodeError` as its reason becomes the episode's failure. */
   readonly signal?: AbortSignal;
@@ -45,6 +51,8 @@ export interface EpisodeJob {
    * last alone, until it is known whether the fault is its own. @default 0
    */
   readonly displaced?: number;
+  /** Called when the episode has its place in a process: now its time begins. */
+  readonly onStart?: () => void;
   /** Called at each sign of life from the episode itself. */
   readonly onProgress?: () => void;
 }
@@ -54,22 +62,31 @@ export type EpisodeResult = EpisodeFinished | EpisodeFailed | EpisodeDisplaced;
 
 /** The workflow ran to its end and there is a reward. */
 export interface EpisodeFinished {
+  /** Tells the results apart. */
   readonly kind: "finished";
+  /** What workflow and judge made of it. */
   readonly outcome: EpisodeOutcome;
+  /** What the episode printed. */
   readonly log: string;
 }
 
 /** The episode failed by its own fault, or was cancelled. */
 export interface EpisodeFailed {
+  /** Tells the results apart. */
   readonly kind: "failed";
+  /** What went wrong, where, and what to do. */
   readonly error: EpisodeError;
+  /** What the episode printed. */
   readonly log: string;
 }
 
 /** The process died under several episodes; this one may be innocent and should run again. */
 export interface EpisodeDisplaced {
+  /** Tells the results apart. */
   readonly kind: "displaced";
+  /** How the process died. */
   readonly error: EpisodeError;
+  /** What the episode printed. */
   readonly log: string;
 }
 

@@ -99,7 +99,12 @@ export class TestHost implements EpisodeHost, AsyncDisposable {
 export function scripted(
   script: (job: EpisodeJob) => Promise<EpisodeResult> | EpisodeResult,
 ): EpisodeRunner {
-  return { run: (job) => Promise.try(script, job) };
+  return {
+    run(job) {
+      job.onStart?.();
+      return Promise.try(script, job);
+    },
+  };
 }
 
 /** A finished episode's result. */

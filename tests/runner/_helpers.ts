@@ -75,3 +75,12 @@ export async function isAlive(pid: number): Promise<boolean> {
   }).output();
   return success;
 }
+
+/** Waits until a process is gone, and fails if it stays. */
+export async function untilDead(pid: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (!await isAlive(pid)) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertTrue(false, `process ${pid} is still there`);
+}

@@ -8,6 +8,7 @@ import {
   openRunner,
   play,
   task,
+  untilDead,
 } from "./_helpers.ts";
 
 /** Ids of the processes that serve one episode after another. */
@@ -179,6 +180,8 @@ Deno.test("Runner retires a process whose episode ignores its cancellation", asy
   finished(await neighbour.result);
   assertEquals((await neighbour.result).log, `${pid}\n`);
   assertTrue(await pidOf(runner) !== pid);
+  // Nobody needs the process any more, though the hanging episode never returned.
+  await untilDead(pid);
 });
 
 Deno.test("Runner rejects with the reason where the run itself is cancelled", async () => {

@@ -75,7 +75,7 @@ Deno.test("Runner takes a built-in judge by its name", async () => {
 
 Deno.test("Runner says in plain words what is wrong with a reward", async () => {
   await using runner = await openRunner();
-  const cases: [string, string][] = [
+  const cases: [string, string | RegExp][] = [
     ["nan", "The workflow returned NaN as reward: it must be a finite number"],
     ["infinite", "returned Infinity as reward: it must be a finite number"],
     ["nothing", "The workflow returned no reward, and there is no judge"],
@@ -83,6 +83,7 @@ Deno.test("Runner says in plain words what is wrong with a reward", async () => 
     ["wrongSuccess", 'returned "yes" as success: it must be true or false'],
     ["wrongMetric", 'returned NaN as metric "turns": it must be a finite'],
     ["bigint", "The returned metadata is not JSON"],
+    ["huge", /^The returned metadata takes 178\d+ characters as JSON/],
   ];
   for (const [query, message] of cases) {
     assertMatch(failure(await play(runner, task(query))), message);

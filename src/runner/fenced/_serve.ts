@@ -12,6 +12,9 @@ import { UsageError } from "./_usage_error.ts";
 /** Characters of an episode's output that are kept. */
 const MAX_LOG = 64 * 1024;
 
+/** Characters of JSON that an episode may leave. */
+const MAX_OUTCOME = 16 * 2 ** 20;
+
 /** How the fenced side talks to the program. */
 export interface Channel {
   send(message: FromFence): void;
@@ -115,11 +118,21 @@ class FencedEpisode implements EpisodeScope {
 
   #finish(outcome: EpisodeOutcome): void {
     if (this.#reported) return;
-    try {
-      this.#channel.send({ kind: "finished", id: this.#id, outcome });
-      this.#reported = true;
-    } catch (cause) {
-      throw new UsageError("The returned metadata is not JSON", { cause });
+    const size = jsonSize(outcome);
+    if (size > MAX_OUTCOME) {
+      throw new UsageError(
+        `The returned metadata takes ${size} characters as JSON: at most ${MAX_OUTCOME} are kept`,
+      );
     }
+    this.#channel.send({ kind: "finished", id: this.#id, outcome });
+    this.#reported = true;
+  }
+}
+
+function jsonSize(outcome: EpisodeOutcome): number {
+  try {
+    return JSON.stringify(outcome).length;
+  } catch (cause) {
+    throw new UsageError("The returned metadata is not JSON", { cause });
   }
 }

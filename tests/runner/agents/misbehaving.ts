@@ -51,6 +51,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   wrongSuccess: () => ({ reward: 1, success: "yes" }),
   wrongMetric: () => ({ reward: 1, metrics: { turns: NaN } }),
   bigint: () => ({ reward: 1, metadata: { n: 3n } }),
+  huge: () => ({ reward: 1, metadata: { text: "x".repeat(17 * 2 ** 20) } }),
   hang: () => new Promise(() => {}),
   obey: (tuner) =>
     new Promise((_, reject) => {
