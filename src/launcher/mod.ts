@@ -8,4 +8,8 @@
  *
  * @module
  */
+export { evaluate } from "./evaluate.ts";
+export { type Chat, openChat, type SayOptions } from "./open_chat.ts";
+export { serve, type ServeOptions, type Server } from "./serve.ts";
+export { train } from "./train.ts";
 export type * from "./types.ts";

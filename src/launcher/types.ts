@@ -14,6 +14,8 @@ export interface LaunchOptions {
 export interface TrainOptions extends LaunchOptions {
   /** Directory of the run to continue; its own saved configuration is `config` then. */
   readonly resume?: string;
+  /** What users type to run this program, for the command that continues a run. @default "astuner" */
+  readonly program?: string;
 }
 
 /** How a training run ended. */

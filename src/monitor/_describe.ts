@@ -12,7 +12,7 @@ export function describe(event: RunEvent, state: RunState): string[] {
     case "progress":
       return [];
     case "evaluation":
-      return [describeEvaluation(event.evaluation)];
+      return [describeEvaluation(event)];
     case "step":
       return [describeStep(event, state)];
     case "note":
@@ -33,10 +33,12 @@ export function describe(event: RunEvent, state: RunState): string[] {
 export function describeStage(state: RunState, now: number): string {
   if (state.stage === null) return "";
   const { stage, done, total, unit } = state.stage;
-  const count = total > 0 ? `${done}/${total}` : `${done}`;
+  const left = `ETA ${formatSeconds(state.stageSecondsLeft(now))}`;
+  if (total === 0) {
+    return `${stage} ${formatSeconds(state.stageSeconds(now))}  ${left}`;
+  }
   const rate = formatRate(state.stageRate(now), unit);
-  const left = formatSeconds(state.stageSecondsLeft(now));
-  return `${stage} ${count} ${unit}  ${rate}  ETA ${left}`;
+  return `${stage} ${done}/${total} ${unit}  ${rate}  ${left}`;
 }
 
 /** Seconds by stage, longest first: `"rollout 1.2s  update 0.8s"`. */

@@ -23,6 +23,8 @@ export class RunState {
   readonly rewards: number[] = [];
   readonly evaluations: Evaluation[] = [];
   #stepSeconds: number[] = [];
+  /** Seconds that each stage took the last time. */
+  readonly #took = new Map<Stage, number>();
 
   /** Takes an event that happened at `now`, in milliseconds. */
   apply(event: RunEvent, now: number): void {
@@ -36,13 +38,14 @@ export class RunState {
       case "progress": {
         const { stage, done, total, unit } = event;
         const going = this.stage?.stage === stage && done >= this.stage.done;
+        if (!going) this.#endStage(now);
         const since = going ? this.stage!.since : now;
         this.stage = { stage, done, total, unit, since };
         return;
       }
       case "evaluation":
-        this.evaluations.push(event.evaluation);
-        this.stage = null;
+        this.evaluations.push(event);
+        this.#endStage(now);
         return;
       case "step":
         this.step = event.step;
@@ -50,13 +53,13 @@ export class RunState {
         this.rewards.push(event.reward);
         this.#stepSeconds.push(event.seconds.total ?? NaN);
         this.#stepSeconds = this.#stepSeconds.slice(-PACE_STEPS);
-        this.stage = null;
+        this.#endStage(now);
         return;
       case "note":
         return;
       case "done":
       case "stopped":
-        this.stage = null;
+        this.#endStage(now);
         return;
       default:
         event satisfies never;
@@ -75,15 +78,30 @@ export class RunState {
     return (this.steps - this.step) * this.stepPace + evaluation;
   }
 
+  /** Seconds that the stage at work has taken so far. */
+  stageSeconds(now: number): number {
+    return this.stage === null ? 0 : (now - this.stage.since) / 1000;
+  }
+
   /** Units per second of the stage at work; NaN until something is done. */
   stageRate(now: number): number {
     if (this.stage === null || this.stage.done === 0) return NaN;
-    return this.stage.done / ((now - this.stage.since) / 1000);
+    return this.stage.done / this.stageSeconds(now);
   }
 
-  /** Seconds until the stage at work is done; NaN while that cannot be known. */
+  /** Seconds until the stage at work is done, at its rate or as the last time; NaN if unknown. */
   stageSecondsLeft(now: number): number {
-    if (this.stage === null || this.stage.total === 0) return NaN;
-    return (this.stage.total - this.stage.done) / this.stageRate(now);
+    if (this.stage === null) return NaN;
+    const { stage, done, total } = this.stage;
+    if (total > 0) return (total - done) / this.stageRate(now);
+    const took = this.#took.get(stage) ?? NaN;
+    return Math.max(0, took - this.stageSeconds(now));
+  }
+
+  #endStage(now: number): void {
+    if (this.stage !== null) {
+      this.#took.set(this.stage.stage, this.stageSeconds(now));
+    }
+    this.stage = null;
   }
 }

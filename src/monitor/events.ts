@@ -54,12 +54,12 @@ export type RunEvent =
     readonly event: "progress";
     readonly stage: Stage;
     readonly done: number;
-    /** 0 where the amount of work is not known. */
+    /** 0 where the stage is one piece of work. */
     readonly total: number;
     /** What is counted, in the plural: "episodes". */
     readonly unit: string;
   }
-  | { readonly event: "evaluation"; readonly evaluation: Evaluation }
+  | ({ readonly event: "evaluation" } & Evaluation)
   | ({ readonly event: "step" } & StepRecord)
   | { readonly event: "note"; readonly text: string }
   | {

@@ -52,37 +52,42 @@ export class RunStore implements Disposable {
         await Deno.mkdir(join(directory, folder), { recursive: true });
       }
     });
-    const store = new RunStore(directory, await lockDirectory(directory));
-    const bytes = new TextEncoder().encode(config);
-    await replaceFile(
-      join(directory, CONFIG),
-      (file) => writeAll(file, bytes),
-    );
-    return store;
+    return await RunStore.#open(directory, config);
   }
 
   /**
    * Reopens a run that was stopped, finished or killed.
    *
+   * @param config The configuration from now on, as YAML.
    * @throws {UserError} If there is no run, or another process is at work on it.
    */
-  static async reopen(directory: string): Promise<RunStore> {
+  static async reopen(directory: string, config: string): Promise<RunStore> {
     if (!await exists(join(directory, CONFIG))) {
       throw new UserError(
         `No run in ${directory}: it has no ${CONFIG}; give --resume the directory of a run`,
       );
     }
-    return new RunStore(directory, await lockDirectory(directory));
+    return await RunStore.#open(directory, config);
+  }
+
+  static async #open(directory: string, config: string): Promise<RunStore> {
+    const store = new RunStore(directory, await lockDirectory(directory));
+    try {
+      const bytes = new TextEncoder().encode(config);
+      await replaceFile(
+        join(directory, CONFIG),
+        (file) => writeAll(file, bytes),
+      );
+      return store;
+    } catch (error) {
+      store[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Where the checkpoints are. */
   get checkpoints(): string {
     return join(this.directory, CHECKPOINTS);
-  }
-
-  /** The configuration that the run was started with, as YAML. */
-  config(): Promise<string> {
-    return Deno.readTextFile(join(this.directory, CONFIG));
   }
 
   /** The steps recorded so far, in order. */

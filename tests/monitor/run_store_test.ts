@@ -28,8 +28,9 @@ Deno.test("RunStore keeps configuration, steps and episodes", async () => {
       await store.appendStep({ ...record(2), loss: NaN });
       await store.writeEpisodes(2, "train", [{ id: "a" }, { id: "b" }]);
     }
-    using store = await RunStore.reopen(run);
-    assertEquals(await store.config(), "seed: 1\n");
+    using store = await RunStore.reopen(run, "seed: 2\n");
+    const config = await Deno.readTextFile(join(run, "config.yaml"));
+    assertEquals(config, "seed: 2\n");
     assertEquals(await store.steps(), [
       record(1),
       { ...record(2), loss: null },
@@ -89,7 +90,7 @@ Deno.test("RunStore.reopen() refuses a run that another process works on", async
   await withFolder(async (folder) => {
     using _store = await RunStore.create(folder, "");
     await assertRejects(
-      () => RunStore.reopen(folder),
+      () => RunStore.reopen(folder, ""),
       UserError,
       "Another process",
     );
@@ -99,7 +100,7 @@ Deno.test("RunStore.reopen() refuses a run that another process works on", async
 Deno.test("RunStore.reopen() says that a directory holds no run", async () => {
   await withFolder(async (folder) => {
     const error = await assertRejects(
-      () => RunStore.reopen(join(folder, "nothing")),
+      () => RunStore.reopen(join(folder, "nothing"), ""),
       UserError,
     );
     assertMatch(error.message, "No run in");

@@ -19,10 +19,10 @@ const run: readonly (readonly [number, RunEvent])[] = [
   [0, { event: "start", run: "runs/a", model: "tiny", steps: 2, from: 0 }],
   [0, progress(0)],
   [10, progress(4)],
-  [11, { event: "evaluation", evaluation: before }],
+  [11, { event: "evaluation", ...before }],
   [14, step(1)],
   [17, step(2)],
-  [18, { event: "evaluation", evaluation: after }],
+  [18, { event: "evaluation", ...after }],
   [18, {
     event: "done",
     steps: 2,
@@ -65,14 +65,20 @@ function play(
   return text;
 }
 
-Deno.test("JsonView writes one object for each step and one at the end", () => {
+Deno.test("JsonView writes one object for each evaluation and step and one at the end", () => {
   const lines = play((write) => new JsonView(write)).trimEnd().split("\n")
     .map((line) => JSON.parse(line));
-  assertEquals(lines.map(({ event }) => event), ["step", "step", "done"]);
-  assertEquals(lines[1], step(2));
-  assertEquals(lines[2].eval.before.sampled, 0.25);
-  assertEquals(lines[2].eval.after.greedy, 1);
-  assertEquals(lines[2].run, "runs/a");
+  assertEquals(lines.map(({ event }) => event), [
+    "evaluation",
+    "step",
+    "step",
+    "evaluation",
+    "done",
+  ]);
+  assertEquals(lines[2], step(2));
+  assertEquals(lines[4].eval.before.sampled, 0.25);
+  assertEquals(lines[4].eval.after.greedy, 1);
+  assertEquals(lines[4].run, "runs/a");
 });
 
 Deno.test("LineView gives steps, counts, a pace and an end in plain lines", () => {

@@ -1,0 +1,63 @@
+import type { StepRecord } from "../monitor/mod.ts";
+import type { Episode, Group } from "../rollout/mod.ts";
+import type { UpdateMetrics } from "../trainer/mod.ts";
+import { hasSpread } from "./_refill.ts";
+import type { ProbeGap } from "./probe.ts";
+
+/** What is known of a step at its end. */
+export interface StepParts {
+  readonly groups: readonly Group[];
+  readonly updated: UpdateMetrics;
+  readonly gap: ProbeGap;
+  readonly learningRate: number;
+  /** Optimizer steps behind the weights after this step. */
+  readonly policyVersion: number;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** The line that a step leaves in the run's metrics. */
+export function stepRecord(step: number, parts: StepParts): StepRecord {
+  const { groups, updated, gap, learningRate, policyVersion, seconds } = parts;
+  const { policy, tooLong } = updated;
+  const episodes = groups.flatMap(({ episodes }) => episodes);
+  const finished = episodes.filter(({ error }) => error === undefined);
+  return {
+    step,
+    reward: mean(finished.map(({ reward }) => reward)),
+    success: mean(episodes.map(({ success }) => Number(success))),
+    episodes: episodes.length,
+    failures: episodes.length - finished.length,
+    groups: groups.length,
+    zeroSpreadGroups: groups.filter((group) => !hasSpread(group)).length,
+    tokensSeen: updated.tokensSeen,
+    tokensComputed: updated.tokensComputed,
+    tokensTrained: updated.tokensTrained,
+    tooLongEpisodes: tooLong.length,
+    optimizerSteps: updated.optimizerSteps,
+    ...(updated.gradNorm !== undefined && { gradNorm: updated.gradNorm }),
+    ...policy,
+    learningRate,
+    policyVersion,
+    probeTokens: gap.tokens,
+    probeGapMean: gap.mean,
+    probeGapMax: gap.max,
+    workflow: workflowMetrics(finished),
+    seconds,
+  };
+}
+
+/** Means of the numbers that workflows return, each over the episodes that have it. */
+function workflowMetrics(episodes: readonly Episode[]): Record<string, number> {
+  const entries = episodes.flatMap(({ metrics }) => Object.entries(metrics));
+  const byName = Object.groupBy(entries, ([name]) => name);
+  return Object.fromEntries(
+    Object.keys(byName).sort().map((name) => [
+      name,
+      mean(byName[name]!.map(([, value]) => value)),
+    ]),
+  );
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,110 @@
+import type { Engine } from "../engine/mod.ts";
+import { EngineError } from "../errors.ts";
+import type { Policy, TreeInput } from "../nn/mod.ts";
+import type { Group } from "../rollout/mod.ts";
+
+/** How a `probe` is taken. */
+export interface ProbeOptions {
+  /** The weights as they were trained. */
+  readonly policy: Policy;
+  /** What serves them. */
+  readonly engine: Engine;
+  /** Most tokens compared. @default {512} */
+  readonly maxTokens?: number;
+  /** Largest difference taken for rounding, in nats. @default {0.05} */
+  readonly maxGap?: number;
+}
+
+/** How far the served policy is from the trained one. */
+export interface ProbeGap {
+  /** Tokens compared. */
+  readonly tokens: number;
+  /** Mean absolute difference of their logprobs, in nats; NaN where none were compared. */
+  readonly mean: number;
+  /** Largest absolute difference, in nats; NaN where none were compared. */
+  readonly max: number;
+}
+
+/**
+ * Scores recorded tokens of `groups` with the engine and with the trainer, both at temperature 1,
+ * and compares the two: whether the served policy is the trained one, in numbers.
+ *
+ * @throws {EngineError} If the engine serves other weights than `policy` holds.
+ */
+export async function probe(
+  groups: readonly Group[],
+  { policy, engine, maxTokens = 512, maxGap = 0.05 }: ProbeOptions,
+): Promise<ProbeGap> {
+  if (engine.info.policyVersion !== policy.version) {
+    throw new EngineError(
+      `The engine serves policy version ${engine.info.policyVersion}, ` +
+        `and version ${policy.version} was trained`,
+    );
+  }
+  const sequences = chooseSequences(
+    groups,
+    Math.min(maxTokens, policy.maxNodes),
+  );
+  if (sequences.length === 0) return { tokens: 0, mean: NaN, max: NaN };
+
+  const served = await engine.score(sequences.map((tokens) => [...tokens]));
+  const trained = await policy.forward(chainInput(sequences), { keep: false });
+  const gaps = served.flatMap((logprobs) => [...logprobs.subarray(1)])
+    .map((logprob, at) => Math.abs(logprob - trained.logprob[at]!));
+  const max = gaps.reduce((a, b) => Math.max(a, b), 0);
+  if (!(max <= maxGap)) {
+    throw new EngineError(
+      `The engine does not serve the trained weights: after the sync to version ` +
+        `${policy.version}, a token's logprob differs by ${max} nats (bound: ${maxGap})`,
+    );
+  }
+  const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
+  return { tokens: gaps.length, mean, max };
+}
+
+/** One timeline of each group in turn, as long as they fit. */
+function chooseSequences(
+  groups: readonly Group[],
+  maxTokens: number,
+): Uint32Array[] {
+  const chosen: Uint32Array[] = [];
+  let left = maxTokens;
+  for (const { episodes } of groups) {
+    const tokens = episodes[0]?.tree.timelines()[0]?.tokens;
+    if (tokens === undefined || tokens.length < 2) continue;
+    if (tokens.length > left) break;
+    chosen.push(tokens);
+    left -= tokens.length;
+  }
+  return chosen;
+}
+
+/** Plain sequences as trees without branches; every token but the first is a target. */
+function chainInput(sequences: readonly Uint32Array[]): TreeInput {
+  const count = sequences.reduce((sum, { length }) => sum + length, 0);
+  const tokens = new Uint32Array(count);
+  const positions = new Uint32Array(count);
+  const parents = new Int32Array(count);
+  const visibleUntil = new Uint32Array(count);
+  const targets: number[] = [];
+  let start = 0;
+  for (const sequence of sequences) {
+    const end = start + sequence.length;
+    tokens.set(sequence, start);
+    visibleUntil.fill(end, start, end);
+    for (let node = start; node < end; node++) {
+      positions[node] = node - start;
+      parents[node] = node === start ? -1 : node - 1;
+      if (node > start) targets.push(node);
+    }
+    start = end;
+  }
+  return {
+    tokens,
+    positions,
+    parents,
+    visibleUntil,
+    targets: Uint32Array.from(targets),
+    temperature: new Float32Array(targets.length).fill(1),
+  };
+}

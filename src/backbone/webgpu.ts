@@ -1,0 +1,188 @@
+import { algorithmOf, refillsOf } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { Engine } from "../engine/mod.ts";
+import { UserError } from "../errors.ts";
+import type { Policy, StepOptions } from "../nn/mod.ts";
+import { FailureBudgetError, type Group } from "../rollout/mod.ts";
+import { schedule, update } from "../trainer/mod.ts";
+import { evaluateIfDue } from "./_evaluate_if_due.ts";
+import { hasSpread, refillOf } from "./_refill.ts";
+import { stepRecord } from "./_step_record.ts";
+import { Stopwatch } from "./_stopwatch.ts";
+import {
+  latestCheckpoint,
+  loadCheckpoint,
+  saveCheckpoint,
+} from "./checkpoint.ts";
+import { probe } from "./probe.ts";
+import type { Backbone, Job, Outcome } from "./types.ts";
+
+/** What the `webgpu` backbone trains. */
+export interface WebGpuBackboneOptions {
+  readonly policy: Policy;
+  /** Serves the policy's own weights. */
+  readonly engine: Engine;
+}
+
+/**
+ * Trains in this process: a step rolls out a batch of groups, updates the policy, has the engine
+ * serve it, probes that it does, and records what it measured.
+ *
+ * A step's randomness derives from the run's seed and the step's number alone, so a run that was
+ * killed repeats the steps since its latest checkpoint as they were.
+ */
+export class WebGpuBackbone implements Backbone {
+  readonly #policy: Policy;
+  readonly #engine: Engine;
+
+  constructor({ policy, engine }: WebGpuBackboneOptions) {
+    this.#policy = policy;
+    this.#engine = engine;
+  }
+
+  async run(job: Job): Promise<Outcome> {
+    const { config, stop } = job;
+    const { steps } = config.train;
+    let step = await this.#restore(job);
+    job.view.show({
+      event: "start",
+      run: job.store.directory,
+      model: this.#engine.info.model,
+      steps,
+      from: step,
+    });
+    for (;; step++) {
+      const measured = await evaluateIfDue(step, job);
+      if (measured && step >= steps) return { steps: step, finished: true };
+      if (stop?.aborted) return { steps: step, finished: false };
+      await this.#step(step + 1, job);
+      const due = (step + 1) % config.checkpoint.every === 0;
+      if (due || step + 1 >= steps || stop?.aborted) {
+        await this.#save(step + 1, job);
+      }
+    }
+  }
+
+  /** @returns Steps taken before; what was recorded of later ones is forgotten. */
+  async #restore({ config, store, tasks }: Job): Promise<number> {
+    const folder = await latestCheckpoint(store.checkpoints);
+    if (folder === undefined) {
+      await store.cutAfter(0);
+      return 0;
+    }
+    const state = await loadCheckpoint(folder, this.#policy);
+    if (state.seed !== config.seed) {
+      throw new UserError(
+        `Cannot resume ${store.directory} with seed ${config.seed}: it was begun with seed ${state.seed}`,
+      );
+    }
+    tasks.restore(state.tasks);
+    await this.#policy.sync(state.version);
+    await store.cutAfter(state.step);
+    return state.step;
+  }
+
+  async #step(step: number, job: Job): Promise<void> {
+    const { config, store, view } = job;
+    const policy = this.#policy;
+    const watch = new Stopwatch();
+    const groups = await watch.time("rollout", () => this.#rollout(step, job));
+
+    view.show({ event: "progress", stage: "update", ...WHOLE });
+    const optimizer = optimizerOf(step, config);
+    const dropped = refillsOf(config) > 0;
+    const updated = await watch.time(
+      "update",
+      () =>
+        update(policy, dropped ? groups.filter(hasSpread) : groups, {
+          algorithm: algorithmOf(config.train.algorithm),
+          optimizer,
+          epochs: config.train.epochs,
+          minibatches: config.train.minibatches,
+        }),
+    );
+    const gap = await watch.time("sync", async () => {
+      await policy.sync(policy.version);
+      return await probe(groups, { policy, engine: this.#engine });
+    });
+
+    const record = stepRecord(step, {
+      groups,
+      updated,
+      gap,
+      learningRate: optimizer.learningRate,
+      policyVersion: policy.version,
+      seconds: watch.seconds(),
+    });
+    await store.appendStep(record);
+    view.show({ event: "step", ...record });
+  }
+
+  /** Runs the step's episodes and records them; should they fail, what was trained is saved. */
+  async #rollout(step: number, job: Job): Promise<readonly Group[]> {
+    const { config, tasks, signal } = job;
+    const before = tasks.state();
+    try {
+      const refill = refillOf(config, tasks);
+      const groups = await job.rollout(
+        tasks.next(config.rollout.batch_tasks),
+        { step, ...(refill && { refill }) },
+      );
+      await recordEpisodes(step, groups, job);
+      return groups;
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (error instanceof FailureBudgetError) {
+        await recordEpisodes(step, error.groups, job);
+      }
+      tasks.restore(before);
+      if (step > 1) await this.#save(step - 1, job);
+      throw error;
+    }
+  }
+
+  async #save(step: number, job: Job): Promise<void> {
+    const { config, store, tasks, view } = job;
+    view.show({ event: "progress", stage: "save", ...WHOLE });
+    await saveCheckpoint(store.checkpoints, {
+      policy: this.#policy,
+      model: config.model.path,
+      state: {
+        step,
+        version: this.#policy.version,
+        tasks: tasks.state(),
+        seed: config.seed,
+      },
+      keep: config.checkpoint.keep,
+    });
+  }
+}
+
+/** Work that is one piece to whoever watches. */
+const WHOLE = { done: 0, total: 0, unit: "" } as const;
+
+function optimizerOf(step: number, { train }: Config): StepOptions {
+  return {
+    learningRate: schedule(step - 1, {
+      learningRate: train.learning_rate,
+      warmupSteps: train.warmup_steps,
+      decay: train.decay,
+      steps: train.steps,
+    }),
+    beta1: train.betas[0],
+    beta2: train.betas[1],
+    epsilon: train.epsilon,
+    weightDecay: train.weight_decay,
+    maxGradNorm: train.max_grad_norm,
+  };
+}
+
+async function recordEpisodes(
+  step: number,
+  groups: readonly Group[],
+  { config, store }: Job,
+): Promise<void> {
+  if (!config.monitor.episodes) return;
+  const episodes = groups.flatMap(({ episodes }) => episodes);
+  await store.writeEpisodes(step, "train", episodes);
+}

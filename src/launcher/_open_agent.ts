@@ -1,0 +1,83 @@
+import type { Config } from "../config/mod.ts";
+import type { WebGpu } from "../engine/mod.ts";
+import type { View } from "../monitor/mod.ts";
+import type { Task } from "../reader/mod.ts";
+import { type Group, rollout, type RolloutOptions } from "../rollout/mod.ts";
+import { Runner } from "../runner/mod.ts";
+import { Gateway } from "../tuner/mod.ts";
+import { openModel } from "./_open_model.ts";
+import { samplingOf } from "./_sampling.ts";
+
+/** An agent that can be run: its model, the gateway before it, and the processes of its workflow. */
+export interface Agent extends AsyncDisposable {
+  readonly gpu: WebGpu;
+  /** Runs a group of episodes for each task, within the bounds that the config sets. */
+  play(tasks: readonly Task[], options: PlayOptions): Promise<Group[]>;
+}
+
+/** What a batch of episodes has of its own. */
+export type PlayOptions = Pick<
+  RolloutOptions,
+  | "seed"
+  | "step"
+  | "name"
+  | "groupSize"
+  | "force"
+  | "refill"
+  | "onProgress"
+  | "signal"
+>;
+
+/** What an agent is opened for. */
+export interface OpenAgentOptions {
+  /** Whether the model's weights will be updated. */
+  readonly trained: boolean;
+  /** Is told how far the opening has come. */
+  readonly view: View;
+}
+
+/**
+ * Opens everything that it takes to run the agent of `config`.
+ *
+ * @throws {UserError} If the model, the GPU, or the user's code cannot be used.
+ */
+export async function openAgent(
+  config: Config,
+  { trained, view }: OpenAgentOptions,
+): Promise<Agent> {
+  await using opening = new AsyncDisposableStack();
+  view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
+  const { gpu, chat } = await openModel(config, trained);
+  opening.use(gpu);
+  const gateway = opening.use(
+    await Gateway.start({ engine: gpu.engine, model: chat }),
+  );
+  const { workflow, judge } = config;
+  const judged = judge.path ?? judge.name;
+  const runner = opening.use(
+    await Runner.open({
+      workflow: workflow.path,
+      ...(judged !== null && { judge: judged }),
+      gateway: new URL(gateway.url).host,
+      allow: workflow.allow,
+      processes: config.rollout.workers,
+    }),
+  );
+  const open = opening.move();
+  return {
+    gpu,
+    play: (tasks, options) =>
+      rollout(tasks, {
+        host: gateway,
+        runner,
+        concurrency: config.rollout.concurrency,
+        sampling: samplingOf(config),
+        deadlineSeconds: config.rollout.deadline,
+        idleSeconds: config.rollout.idle,
+        retries: config.rollout.retries,
+        failureBudget: config.rollout.failure_budget,
+        ...options,
+      }),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}

@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import {
+  type Backbone,
+  type JobRolloutOptions,
+  WebGpuBackbone,
+} from "../backbone/mod.ts";
+import { type Config, configYaml } from "../config/mod.ts";
+import { ConfigError } from "../errors.ts";
+import { type Evaluation, RunStore } from "../monitor/mod.ts";
+import { type Task, TaskCursor } from "../reader/mod.ts";
+import type { Group } from "../rollout/mod.ts";
+import { measure } from "./_measure.ts";
+import { type Agent, openAgent } from "./_open_agent.ts";
+import { readTaskSet } from "./_read_task_set.ts";
+import type { Summary, TrainOptions } from "./types.ts";
+
+/** How each backbone is made, by its name in the config. */
+const BACKBONES: Readonly<Record<string, (agent: Agent) => Backbone>> = {
+  webgpu: ({ gpu }) => new WebGpuBackbone(gpu),
+};
+
+/**
+ * Runs a training run from its beginning, or from its latest checkpoint, to its end.
+ *
+ * @throws {UserError} If something that the config names cannot be used, or too many episodes fail;
+ *   what was trained until then is saved.
+ * @throws The reason of `signal`, where that is aborted.
+ */
+export async function train(
+  config: Config,
+  options: TrainOptions,
+): Promise<Summary> {
+  const { view, resume, program = "astuner" } = options;
+  const began = performance.now();
+  const openBackbone = BACKBONES[config.train.backbone];
+  if (openBackbone === undefined) {
+    throw new ConfigError(
+      `train.backbone: ${config.train.backbone} is not there yet; use webgpu`,
+    );
+  }
+  const taskSet = await readTaskSet(config);
+  const tasks = new TaskCursor(taskSet.train, {
+    seed: config.seed,
+    shuffle: config.tasks.shuffle,
+  });
+  await using agent = await openAgent(config, { trained: true, view });
+  using store = resume === undefined
+    ? await RunStore.create(runDirectory(config), configYaml(config))
+    : await RunStore.reopen(resume, configYaml(config));
+
+  const job = { config, tasks, store, ...options };
+  const { steps, finished } = await openBackbone(agent).run({
+    ...job,
+    rollout: (tasks, options) => rolloutStep(tasks, { ...job, agent, options }),
+    ...(taskSet.validation.length > 0 && {
+      evaluate: (step: number) =>
+        evaluateStep(step, { ...job, agent, tasks: taskSet.validation }),
+    }),
+  });
+  const run = store.directory;
+  const seconds = (performance.now() - began) / 1000;
+  const evaluated = await firstAndLast(store, config);
+  view.show(
+    finished ? { event: "done", steps, seconds, eval: evaluated, run } : {
+      event: "stopped",
+      steps,
+      seconds,
+      run,
+      resume: `${program} train --resume ${run}`,
+    },
+  );
+  return { run, steps, seconds, finished, eval: evaluated };
+}
+
+/** Where a run goes that names no directory: `runs/NAME-DATE-TIME`. */
+function runDirectory({ run_dir, name }: Config): string {
+  const now = new Date().toISOString().slice(0, 19);
+  const stamp = now.replaceAll(/[-:]/g, "").replace("T", "-");
+  return run_dir ?? join("runs", `${name}-${stamp}`);
+}
+
+interface Step extends Pick<TrainOptions, "view" | "stop" | "signal"> {
+  readonly config: Config;
+  readonly agent: Agent;
+  readonly store: RunStore;
+}
+
+function rolloutStep(
+  tasks: readonly Task[],
+  { config, agent, view, signal, options }: Step & {
+    readonly options: JobRolloutOptions;
+  },
+): Promise<Group[]> {
+  return agent.play(tasks, {
+    seed: config.seed,
+    groupSize: config.rollout.group_size,
+    ...options,
+    ...(signal && { signal }),
+    onProgress: ({ done, total }) => {
+      const unit = "episodes";
+      view.show({ event: "progress", stage: "rollout", done, total, unit });
+    },
+  });
+}
+
+/** @returns Undefined where `stop` was aborted before the end. */
+async function evaluateStep(
+  step: number,
+  options: Step & { readonly tasks: readonly Task[] },
+): Promise<Evaluation | undefined> {
+  const { stop, signal } = options;
+  const ends = [stop, signal].filter((end) => end !== undefined);
+  try {
+    return await measure(step, {
+      ...options,
+      signal: AbortSignal.any(ends),
+    });
+  } catch (error) {
+    if (stop?.aborted && !signal?.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function firstAndLast(
+  store: RunStore,
+  { train }: Config,
+): Promise<Summary["eval"]> {
+  const evaluations = await store.evaluations();
+  const at = (wanted: number) =>
+    evaluations.find(({ step }) => step === wanted) ?? null;
+  return { before: at(0), after: at(train.steps) };
+}
