@@ -1,4 +1,6 @@
+import { UserError } from "../errors.ts";
 import { openChat } from "../launcher/mod.ts";
+import { ApiError } from "../tuner/mod.ts";
 import type { Args } from "./args.ts";
 import { readServeConfig } from "./read_config.ts";
 
@@ -10,7 +12,12 @@ export async function run(args: Args): Promise<number> {
   console.error(`Talking to ${model}; an empty line or Ctrl-D ends it`);
   for await (const line of lines()) {
     if (line.trim() === "") break;
-    await chat.say(line, { onText: write });
+    try {
+      await chat.say(line, { onText: write });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new UserError(error.message, { cause: error });
+    }
     write("\n");
   }
   return 0;

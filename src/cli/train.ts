@@ -2,6 +2,7 @@ import { train } from "../launcher/mod.ts";
 import { openView } from "../monitor/mod.ts";
 import type { Args } from "./args.ts";
 import { Interrupt, STOPPED } from "./interrupt.ts";
+import { programName } from "./program.ts";
 import { readConfig } from "./read_config.ts";
 
 const FIRST =
@@ -22,6 +23,7 @@ export async function run(args: Args): Promise<number> {
       view,
       stop,
       signal: kill,
+      program: programName(),
       ...(resume !== undefined && { resume }),
     });
     return finished ? 0 : STOPPED;

@@ -1,0 +1,2 @@
+/** An agent that never asks its model. */
+export default (): number => 1;
