@@ -1,7 +1,7 @@
 // Grouped-query attention over token trees, flash-style (arXiv 2205.14135): O = softmax(Q·Kᵀ / √HD + mask)·V.
 //
 // Query q sees key k exactly when k ≤ q < visible_until[k]. A tile is S queries (a lane each) by S keys
-// (broadcast in turn); `tile_list[tile_start[i] … tile_start[i + 1])` names the key tiles in which query tile i
+// (broadcast in turn); WINDOW > 0 hides keys that stand WINDOW positions or more before the query; `tile_list[tile_start[i] … tile_start[i + 1])` names the key tiles in which query tile i
 // sees anything, in rising order: the others are never visited, and no N × N matrix exists.
 //
 // qk [T, (H + K) · HD], v in qkv [T, (H + 2K) · HD]; O [T, H · HD]; lse [T, H] = log Σ exp of the scores.
@@ -14,6 +14,9 @@
 @group(0) @binding(5) var<storage, read_write> O: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> lse: array<f32>;
 
+//! if WINDOW
+@group(0) @binding(7) var<storage, read> positions: array<u32>;
+//! end
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let q = group.x * $(S)u + local.x;
@@ -24,6 +27,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   let q$c = qk[q_at + $(c)u] * $SCALE;
   var o$c = vec4f();
 //! end
+//! if WINDOW
+  let position = positions[q];
+//! end
   var peak = -1e30;
   var total = 0.0;
   let last = tile_start[group.x + 1u];
@@ -31,6 +37,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     let first_key = tile_list[at] * $(S)u;
     let key = first_key + local.x;
     let until = visible_until[key];
+//! if WINDOW
+    let key_position = positions[key];
+//! end
     let k_at = key * $((H + K) * HD / 4)u + ($(H)u + kv_head) * $(HD / 4)u;
     let v_at = key * $((H + 2 * K) * HD / 4)u + ($(H + K)u + kv_head) * $(HD / 4)u;
 //! for i in 0..S
@@ -47,6 +56,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     var higher = peak;
 //! for i in 0..S
     s$i = select(-1e30, s$i, first_key + $(i)u <= q && q < sgBroadcast_u32(until, $(i)u));
+//! if WINDOW
+    s$i = select(-1e30, s$i, position < sgBroadcast_u32(key_position, $(i)u) + $(WINDOW)u);
+//! end
     higher = max(higher, s$i);
 //! end
     let shrink = exp(peak - higher);

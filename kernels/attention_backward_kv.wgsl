@@ -14,11 +14,17 @@
 @group(0) @binding(7) var<storage, read_write> dqk: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> dqkv: array<vec4f>;
 
+//! if WINDOW
+@group(0) @binding(9) var<storage, read> positions: array<u32>;
+//! end
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let key = group.x * $(S)u + local.x;
   let kv_head = group.y;
   let until = visible_until[key];
+//! if WINDOW
+  let position = positions[key];
+//! end
   let k_at = key * $((H + K) * HD / 4)u + ($(H)u + kv_head) * $(HD / 4)u;
   let v_at = key * $((H + 2 * K) * HD / 4)u + ($(H + K)u + kv_head) * $(HD / 4)u;
 //! for c in 0..HD / 4
@@ -37,6 +43,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
       let o_at = query * $(H * HD / 4)u + head * $(HD / 4)u;
       let norm = lse[query * $(H)u + head];
       let inner = delta[query * $(H)u + head];
+//! if WINDOW
+      let query_position = positions[query];
+//! end
 //! for i in 0..S
       var s$i = 0.0;
       var p$i = 0.0;
@@ -57,6 +66,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
         exp(s$i - sgBroadcast_f32(norm, $(i)u)),
         key <= first_query + $(i)u && first_query + $(i)u < until,
       );
+//! if WINDOW
+      s$i = select(0.0, s$i, sgBroadcast_u32(query_position, $(i)u) < position + $(WINDOW)u);
+//! end
       p$i = s$i * (p$i - sgBroadcast_f32(inner, $(i)u));
 //! end
 //! for c in 0..HD / 4

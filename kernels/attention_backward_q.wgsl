@@ -13,6 +13,9 @@
 @group(0) @binding(8) var<storage, read_write> dqk: array<vec4f>;
 @group(0) @binding(9) var<storage, read_write> delta: array<f32>;
 
+//! if WINDOW
+@group(0) @binding(10) var<storage, read> positions: array<u32>;
+//! end
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
   let q = group.x * $(S)u + local.x;
@@ -28,12 +31,18 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   var d$c = vec4f();
 //! end
   let norm = lse[q * $(H)u + head];
+//! if WINDOW
+  let position = positions[q];
+//! end
   delta[q * $(H)u + head] = inner;
   let last = tile_start[group.x + 1u];
   for (var at = tile_start[group.x]; at < last; at++) {
     let first_key = tile_list[at] * $(S)u;
     let key = first_key + local.x;
     let until = visible_until[key];
+//! if WINDOW
+    let key_position = positions[key];
+//! end
     let k_at = key * $((H + K) * HD / 4)u + ($(H)u + kv_head) * $(HD / 4)u;
     let v_at = key * $((H + 2 * K) * HD / 4)u + ($(H + K)u + kv_head) * $(HD / 4)u;
 //! for i in 0..S
@@ -56,6 +65,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
       exp(s$i - norm) * (p$i - inner),
       first_key + $(i)u <= q && q < sgBroadcast_u32(until, $(i)u),
     );
+//! if WINDOW
+    s$i = select(0.0, s$i, position < sgBroadcast_u32(key_position, $(i)u) + $(WINDOW)u);
+//! end
 //! end
 //! for c in 0..HD / 4
     {

@@ -27,7 +27,12 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   var peak$h = -1e30;
   var total$h = 0.0;
 //! end
-  for (var j = local.x; j < keys; j += $(S)u) {
+//! if WINDOW
+  let first = max(keys, $(WINDOW)u) - $(WINDOW)u;
+//! else
+  let first = 0u;
+//! end
+  for (var j = first + local.x; j < keys; j += $(S)u) {
     let slot = pages[page + j] * $(K * HD / 4)u + kv_head * $(HD / 4)u;
 //! for h in 0..H / K
     var s$h = 0.0;

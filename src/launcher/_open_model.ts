@@ -44,16 +44,10 @@ export async function openModel(
 }
 
 function chatModel(folder: ModelFolder): ChatModel {
-  const { tokenizer, template, toolFormat, eosIds, path, config } = folder;
+  const { tokenizer, template, toolFormat, eosIds, path } = folder;
   if (template === undefined) {
     throw new ModelError(
       `${path} has no chat template, so agents cannot talk to it: add chat_template.jinja`,
-    );
-  }
-  if (config.ropeScaling !== undefined) {
-    throw new ModelError(
-      `${path}/config.json: rope_scaling of kind "${config.ropeScaling.kind}" is not supported ` +
-        `by the embedded engine yet`,
     );
   }
   return { tokenizer, template, toolFormat, eosIds };

@@ -42,6 +42,7 @@ export class StepBuilder {
       HD: shape.headDim,
       F: shape.feedForward,
       QK_NORM: Number(shape.qkNorm),
+      WINDOW: shape.slidingWindow ?? 0,
       EPSILON: literal(shape.normEpsilon),
       SCALE: literal(Math.fround(1 / Math.sqrt(shape.headDim))),
     };

@@ -222,6 +222,7 @@ function decodeLayer(
     feedForward: F,
     qkNorm,
     attentionBias,
+    outputBias,
   } = build.shape;
   const M = size.maxBatch;
   const weight = (name: string) => parameters.view(`${index}.${name}`);
@@ -255,6 +256,7 @@ function decodeLayer(
       B: weight("out"),
       C: middle,
       residual: x,
+      ...(outputBias && { bias: weight("out_bias") }),
     }),
     build.norm(middle, weight("mlp_norm"), n, rstd),
     build.product("NT", { M, N: 2 * F, K: D }, {

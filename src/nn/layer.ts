@@ -79,6 +79,8 @@ export function buildLayer(
     gu = rows(2 * F),
     h = rows(F),
     output = rows(D);
+  // The positions tell how far back a key stands, where that matters.
+  const window = shape.slidingWindow ? [batch.positions] : [];
   const gains = shape.qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
   const { tileStart, tileList, tileUntil, visibleUntil, positions, rotary } =
     batch;
@@ -98,7 +100,16 @@ export function buildLayer(
     ),
     build.step(
       "attention",
-      [qk, qkv, visibleUntil, tileStart, tileList, attended, lse],
+      [
+        qk,
+        qkv,
+        visibleUntil,
+        tileStart,
+        tileList,
+        attended,
+        lse,
+        ...window,
+      ],
       (count) => [tiles(count), H],
     ),
     build.product("NT", { N: D, K: H * HD }, {
@@ -106,6 +117,7 @@ export function buildLayer(
       B: weight("out"),
       C: middle,
       residual: x,
+      ...(shape.outputBias && { bias: weight("out_bias") }),
     }),
     build.norm(middle, weight("mlp_norm"), n2, rstd2),
     build.product("NT", { N: 2 * F, K: D }, {
@@ -159,14 +171,27 @@ export function buildLayer(
       B: attended,
       C: gradient("out"),
     }),
+    ...(shape.outputBias
+      ? build.columnSums(D, dx, gradient("out_bias"), partial)
+      : []),
     build.step(
       "attentionBackwardQ",
-      [...attentionViews, tileStart, tileList, attended, lse, dn, dqk, delta],
+      [
+        ...attentionViews,
+        tileStart,
+        tileList,
+        attended,
+        lse,
+        dn,
+        dqk,
+        delta,
+        ...window,
+      ],
       (count) => [tiles(count), H],
     ),
     build.step(
       "attentionBackwardKv",
-      [...attentionViews, tileUntil, lse, delta, dn, dqk, dqkv],
+      [...attentionViews, tileUntil, lse, delta, dn, dqk, dqkv, ...window],
       (count) => [tiles(count), K],
     ),
     build.step(

@@ -198,6 +198,9 @@ function layout(shape: TransformerShape): readonly Fused[] {
       add(`${layer}.k_norm`, [[`${attention}.k_norm.weight`, HD]]);
     }
     add(`${layer}.out`, [[`${attention}.o_proj.weight`, D, H * HD]]);
+    if (shape.outputBias) {
+      add(`${layer}.out_bias`, [[`${attention}.o_proj.bias`, D]]);
+    }
     add(`${layer}.mlp_norm`, [[
       `model.layers.${layer}.post_attention_layernorm.weight`,
       D,

@@ -1,3 +1,5 @@
+import type { RopeScaling } from "../model/mod.ts";
+
 /** Sizes and options of a dense Llama, Qwen2 or Qwen3 decoder; `ModelConfig` of the model room is one. */
 export interface TransformerShape {
   readonly layers: number;
@@ -16,12 +18,18 @@ export interface TransformerShape {
   readonly normEpsilon: number;
   /** Base of the rotary frequencies. */
   readonly ropeTheta: number;
+  /** How the frequencies are changed for long contexts; undefined: not at all. */
+  readonly ropeScaling?: RopeScaling;
   /** Longest position, exclusive. */
   readonly maxPositions: number;
   /** RMSNorm over each query and key head (Qwen3). */
   readonly qkNorm: boolean;
   /** Bias on the query, key and value projections (Qwen2). */
   readonly attentionBias: boolean;
+  /** Bias on the attention's output projection. */
+  readonly outputBias?: boolean;
+  /** A token sees this many tokens, itself included; undefined: all before it. */
+  readonly slidingWindow?: number;
   /** The head is the embedding. */
   readonly tieEmbeddings: boolean;
 }
