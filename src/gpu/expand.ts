@@ -115,8 +115,15 @@ function substitute(
 ): string {
   if (!line.includes("$")) return line;
   return line.replace(
-    /\$(?:(\w+)|(\((?:[^()]|\([^()]*\))*\)))/g,
-    (_, name, expression) => {
+    /\$(?:(\w+)|(\((?:[^()]|\([^()]*\))*\)))?/g,
+    (text, name, expression) => {
+      if (text === "$") {
+        throw new SyntaxError(
+          `No name or expression follows '$' at line ${
+            at + 1
+          } (parentheses nest twice at most)`,
+        );
+      }
       if (expression !== undefined) {
         return String(
           integer(expression, scope, at),
