@@ -92,7 +92,7 @@ async function tryOnce(
   using watchdog = new Watchdog(session, options);
   const { signal } = watchdog;
   // The engine stops sampling for the episode at once, before its workflow has taken notice.
-  const abort = () => void session.abort(String(signal.reason));
+  const abort = () => void session.abort(inWords(signal.reason));
   signal.addEventListener("abort", abort, { once: true });
   try {
     const result = await runner.run({
@@ -107,6 +107,10 @@ async function tryOnce(
   } finally {
     await session.close();
   }
+}
+
+function inWords(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
 }
 
 type ResultRecord = Pick<

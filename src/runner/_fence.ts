@@ -175,7 +175,7 @@ export class Fence implements AsyncDisposable {
     if (resident === undefined || resident.grace !== undefined) return;
     this.#settle(id, (log) => cancelled(reason, log));
     if (resident.started) {
-      this.#process.send({ kind: "cancel", id, reason: String(reason) });
+      this.#process.send({ kind: "cancel", id, reason: inWords(reason) });
     } else {
       this.#leave(id);
     }
@@ -257,4 +257,8 @@ export class Fence implements AsyncDisposable {
     this.#residents.clear();
     this.#limits.onChange();
   }
+}
+
+function inWords(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
 }

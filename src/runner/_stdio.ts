@@ -1,6 +1,14 @@
 import { lines } from "./_lines.ts";
 
 /**
+ * Leaves Ctrl-C to the program: a terminal sends it to every process of the group, while a run
+ * first finishes its step.
+ */
+export function ignoreInterrupts(): void {
+  Deno.addSignalListener("SIGINT", () => {});
+}
+
+/**
  * Takes hold of this process's standard output.
  *
  * @returns Writes one line, and returns when all of it is written: lines never mix.

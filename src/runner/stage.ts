@@ -1,4 +1,4 @@
-import { lineWriter, stdinMessages } from "./_stdio.ts";
+import { ignoreInterrupts, lineWriter, stdinMessages } from "./_stdio.ts";
 import type { ToFence } from "./_protocol.ts";
 
 /** What the `__stage` command is told: a Worker's main module, and what that may reach. */
@@ -32,6 +32,7 @@ interface FencedWorkerOptions extends WorkerOptions {
  */
 export async function stage(argument: string): Promise<number> {
   const { marker, entry, net, read }: Stage = JSON.parse(argument);
+  ignoreInterrupts();
   const write = lineWriter();
   const options: FencedWorkerOptions = {
     type: "module",

@@ -18,17 +18,16 @@ async function pidOf(runner: Runner): Promise<number> {
 }
 
 /** Starts an episode and waits until it has printed the id of its process. */
-async function startEpisode(
+function startEpisode(
   runner: Runner,
   options: { milliseconds: number; displaced?: number; signal?: AbortSignal },
-): Promise<{ result: Promise<EpisodeResult>; started: Promise<void> }> {
+): { result: Promise<EpisodeResult>; started: Promise<void> } {
   const { milliseconds, ...job } = options;
   const { promise: started, resolve } = Promise.withResolvers<void>();
   const result = play(runner, task("pidThenWait", { milliseconds }), {
     ...job,
     onProgress: resolve,
   });
-  await Promise.resolve();
   return { result, started };
 }
 
@@ -75,11 +74,11 @@ Deno.test("Runner turns an exit into its episode's failure, even if that is caug
 });
 
 Deno.test("Runner kills a hot loop, and replaces its process", async () => {
-  await using runner = await openRunner({ heartbeatSeconds: 0.8 });
+  await using runner = await openRunner({ heartbeatSeconds: 1.5 });
   const pid = await pidOf(runner);
   assertMatch(
     failure(await play(runner, task("loop")), "process"),
-    "did not answer for 0.8 s",
+    "did not answer for 1.5 s",
   );
   assertTrue(!await isAlive(pid));
   assertTrue(await pidOf(runner) !== pid);
@@ -98,11 +97,9 @@ Deno.test("Runner ends a process that runs out of memory, on its heap or beside 
 
 Deno.test("Runner displaces the neighbours of an episode that kills its process", async () => {
   await using runner = await openRunner();
-  const neighbours = await Promise.all(
-    Array.from(
-      { length: 3 },
-      () => startEpisode(runner, { milliseconds: 60_000 }),
-    ),
+  const neighbours = Array.from(
+    { length: 3 },
+    () => startEpisode(runner, { milliseconds: 60_000 }),
   );
   await Promise.all(neighbours.map(({ started }) => started));
   const culprit = await play(runner, task("die"));
@@ -144,13 +141,23 @@ Deno.test("Runner gives each suspect a process of its own, one after another", a
 Deno.test("Runner survives kill -9 of a process in mid-episode", async () => {
   await using runner = await openRunner();
   const pid = await pidOf(runner);
-  const { result, started } = await startEpisode(runner, {
+  const { result, started } = startEpisode(runner, {
     milliseconds: 60_000,
   });
   await started;
   Deno.kill(pid, "SIGKILL");
   assertMatch(failure(await result, "process"), "was killed by SIGKILL");
   assertTrue(await pidOf(runner) !== pid);
+});
+
+Deno.test("Runner's processes leave Ctrl-C to the program", async () => {
+  await using runner = await openRunner();
+  const pid = await pidOf(runner);
+  const { result, started } = startEpisode(runner, { milliseconds: 100 });
+  await started;
+  Deno.kill(pid, "SIGINT");
+  finished(await result);
+  assertEquals(await pidOf(runner), pid);
 });
 
 Deno.test("Runner cancels an episode, which hears why and may end in order", async () => {
@@ -171,7 +178,7 @@ Deno.test("Runner retires a process whose episode ignores its cancellation", asy
   const pid = await pidOf(runner);
   const controller = new AbortController();
   const { signal } = controller;
-  const neighbour = await startEpisode(runner, { milliseconds: 600 });
+  const neighbour = startEpisode(runner, { milliseconds: 600 });
   const hanging = play(runner, task("hang"), { signal });
   await neighbour.started;
   controller.abort(new EpisodeError("deadline", "It took too long"));

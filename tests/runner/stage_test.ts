@@ -71,11 +71,11 @@ Deno.test("stage() is killed with its Worker in a hot loop", async () => {
   await using runner = await openRunner({
     stage: STAGE,
     allow: { env: CACHE_ENV },
-    heartbeatSeconds: 0.8,
+    heartbeatSeconds: 1.5,
   });
   assertMatch(
     failure(await play(runner, task("loop")), "process"),
-    "did not answer for 0.8 s",
+    "did not answer for 1.5 s",
   );
   finished(await play(runner, task("behave")));
 });

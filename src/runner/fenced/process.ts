@@ -6,12 +6,13 @@
  * @module
  */
 import type { FenceOptions, FromFence, ToFence } from "../_protocol.ts";
-import { lineWriter, stdinMessages } from "../_stdio.ts";
+import { ignoreInterrupts, lineWriter, stdinMessages } from "../_stdio.ts";
 import { captureOutput } from "./_capture_output.ts";
 import { refuseExit } from "./_refuse_exit.ts";
 import type { LoadedCode } from "./_resolve_code.ts";
 import { serve } from "./_serve.ts";
 
+ignoreInterrupts();
 const write = lineWriter();
 const exit = Deno.exit;
 captureOutput();
