@@ -1,0 +1,192 @@
+import { join } from "node:path";
+import {
+  type Job,
+  latestCheckpoint,
+  WebGpuBackbone,
+} from "../../src/backbone/mod.ts";
+import { EngineError, UserError } from "../../src/errors.ts";
+import type {
+  Evaluation,
+  RunEvent,
+  StepRecord,
+} from "../../src/monitor/mod.ts";
+import { FailureBudgetError } from "../../src/rollout/mod.ts";
+import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { type BigramProcess, bigramRun } from "./_bigram_job.ts";
+
+function train({ policy, engine, job }: BigramProcess) {
+  return new WebGpuBackbone({ policy, engine }).run(job);
+}
+
+/** Everything in a record that must repeat. */
+function comparable(records: readonly StepRecord[]) {
+  return records.map(({ seconds: _, ...record }) => record);
+}
+
+function evaluation(step: number): Evaluation {
+  return {
+    step,
+    sampled: 0,
+    greedy: 0,
+    tasks: 1,
+    sampledEpisodes: 1,
+    greedyEpisodes: 1,
+    failures: 0,
+    seconds: 0,
+  };
+}
+
+Deno.test("WebGpuBackbone learns, and records what it measured", async () => {
+  await using run = await bigramRun(["train.steps=40"]);
+  using process = await run.open();
+  assertEquals(await train(process), { steps: 40, finished: true });
+
+  const steps = await process.job.store.steps();
+  assertEquals(steps.map(({ step }) => step), steps.map((_, at) => at + 1));
+  assertTrue(steps.slice(0, 5).every(({ success }) => success < 0.4));
+  assertTrue(steps.slice(-5).every(({ success }) => success > 0.7));
+  const [first] = steps;
+  assertEquals(first!.episodes, 12);
+  assertEquals(first!.policyVersion, 1);
+  assertTrue(first!.probeGapMax as number < 1e-6);
+  assertTrue(first!.tokensComputed as number < (first!.tokensSeen as number));
+});
+
+Deno.test("WebGpuBackbone ends with the same metrics, wherever it was killed", async () => {
+  const set = ["train.steps=10", "train.decay=linear"];
+  await using whole = await bigramRun(set);
+  using process = await whole.open();
+  await train(process);
+  const expected = comparable(await process.job.store.steps());
+
+  for (const killedIn of [1, 2, 4, 6, 7, 10]) {
+    await using run = await bigramRun(set);
+    {
+      using killed = await run.open();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const rollout: Job["rollout"] = (tasks, options) => {
+        if (options.step < killedIn) return killed.job.rollout(tasks, options);
+        resolve();
+        return new Promise(() => {}); // a killed process runs nothing more
+      };
+      train({ ...killed, job: { ...killed.job, rollout } });
+      await promise;
+    }
+    using resumed = await run.open();
+    await train(resumed);
+    assertEquals(comparable(await resumed.job.store.steps()), expected);
+  }
+});
+
+Deno.test("WebGpuBackbone.run() saves the step at work when it is asked to stop", async () => {
+  await using run = await bigramRun(["train.steps=10"]);
+  const stop = new AbortController();
+  {
+    using process = await run.open({ stop: stop.signal });
+    const show = process.job.view.show;
+    const view = {
+      ...process.job.view,
+      show(event: RunEvent) {
+        if (event.event === "step" && event.step === 2) stop.abort();
+        show(event);
+      },
+    };
+    const job = { ...process.job, view };
+    assertEquals(await train({ ...process, job }), {
+      steps: 2,
+      finished: false,
+    });
+  }
+  using process = await run.open();
+  assertEquals(
+    await latestCheckpoint(process.job.store.checkpoints),
+    join(run.folder, "checkpoints", "step-000002"),
+  );
+  assertEquals(await train(process), { steps: 10, finished: true });
+});
+
+Deno.test("WebGpuBackbone evaluates when it is due, and not again after a resume", async () => {
+  await using run = await bigramRun(["train.steps=4", "eval.every=2"]);
+  const asked: number[] = [];
+  const evaluate = (step: number) => {
+    asked.push(step);
+    return Promise.resolve(evaluation(step));
+  };
+  {
+    using process = await run.open({ evaluate });
+    await train(process);
+  }
+  assertEquals(asked, [0, 2, 4]);
+  using process = await run.open({ evaluate });
+  await train(process);
+  assertEquals(asked, [0, 2, 4]);
+  assertEquals(
+    await process.job.store.evaluations(),
+    [0, 2, 4].map(evaluation),
+  );
+});
+
+Deno.test("WebGpuBackbone.run() saves what was trained before episodes failed", async () => {
+  await using run = await bigramRun(["train.steps=10"]);
+  using process = await run.open();
+  const rollout: Job["rollout"] = async (tasks, options) => {
+    const groups = await process.job.rollout(tasks, options);
+    if (options.step < 3) return groups;
+    throw new FailureBudgetError(groups, { budget: 0, total: 12 });
+  };
+  await assertRejects(
+    () => train({ ...process, job: { ...process.job, rollout } }),
+    FailureBudgetError,
+  );
+  assertEquals(
+    await latestCheckpoint(process.job.store.checkpoints),
+    join(run.folder, "checkpoints", "step-000002"),
+  );
+  const recorded = join(run.folder, "episodes", "000003-train.jsonl");
+  assertEquals((await Deno.readTextFile(recorded)).split("\n").length, 13);
+});
+
+Deno.test("WebGpuBackbone.run() ends where the engine serves other weights", async () => {
+  await using run = await bigramRun(["train.steps=3"]);
+  using process = await run.open();
+  process.policy.sync = (version) => {
+    process.policy.served = version; // claims to serve them, and does not
+    return Promise.resolve();
+  };
+  await assertRejects(
+    () => train(process),
+    EngineError,
+    "does not serve the trained weights",
+  );
+});
+
+Deno.test("WebGpuBackbone draws further tasks for groups without spread under dapo", async () => {
+  await using run = await bigramRun([
+    "train.steps=6",
+    "train.algorithm.name=dapo",
+  ]);
+  using process = await run.open();
+  await train(process);
+  const steps = await process.job.store.steps();
+  assertTrue(steps.some(({ groups }) => groups as number > 3));
+  assertTrue(
+    steps.every(({ groups, zeroSpreadGroups }) =>
+      (groups as number) - (zeroSpreadGroups as number) <= 3
+    ),
+  );
+});
+
+Deno.test("WebGpuBackbone.run() refuses to resume under another seed", async () => {
+  await using run = await bigramRun(["train.steps=1"]);
+  {
+    using process = await run.open();
+    await train(process);
+  }
+  using process = await run.open();
+  const job = { ...process.job, config: { ...run.config, seed: 77 } };
+  await assertRejects(
+    () => train({ ...process, job }),
+    UserError,
+    "begun with seed 1",
+  );
+});
