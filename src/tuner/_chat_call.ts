@@ -2,6 +2,7 @@ import type { Engine, Sampling } from "../engine/mod.ts";
 import type { ToolCall } from "../model/mod.ts";
 import type { Call } from "../tracker/mod.ts";
 import { replySeed, toolCallId } from "./_call_identities.ts";
+import { cutOffCause } from "./_cut_off_cause.ts";
 import { keptTokens } from "./_kept_tokens.ts";
 import type { Prompt } from "./_prompt_renderer.ts";
 import { ReplyReader } from "./_reply_reader.ts";
@@ -26,7 +27,7 @@ export interface ChatCallOptions {
   readonly agent: string;
   /** Tokens that the context has room for after the prompt. */
   readonly room: number;
-  readonly defaults: Partial<Sampling>;
+  readonly defaults: Partial<Omit<Sampling, "seed">>;
   readonly force: Partial<Sampling>;
   readonly signal: AbortSignal;
   readonly onPiece?: ((piece: ChatPiece) => void) | undefined;
@@ -132,10 +133,9 @@ function untrainable(
 ): Pick<Call, "untrainable"> {
   if (sampled.untrainable !== undefined) return sampled;
   if (sampled.finishReason !== "abort") return {};
-  const cause = signal.aborted
-    ? String(signal.reason)
-    : "the engine ended it early";
-  return { untrainable: `the generation was cut off: ${cause}` };
+  return {
+    untrainable: `the generation was cut off: ${cutOffCause(signal)}`,
+  };
 }
 
 function rememberedSample(

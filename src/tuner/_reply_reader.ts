@@ -55,6 +55,11 @@ export class ReplyReader {
     tools?.push(forced);
   }
 
+  /** Whether a stop text may end the reply before its sample ends. */
+  get canStop(): boolean {
+    return this.#options.stops.length > 0;
+  }
+
   /** Whether a stop text was completed: further ids are left unread. */
   get stopped(): boolean {
     return this.#stopped;
@@ -67,18 +72,17 @@ export class ReplyReader {
 
   /** Takes the next ids; returns what of the reply is certain by now and new. */
   push(ids: readonly number[]): ParsedReply {
+    const { stopTokens, oneCall } = this.#options;
+    // Id by id only where it matters at which id the reply ends.
+    const step = this.canStop || oneCall ? 1 : ids.length;
     let news = NOTHING;
-    let text = "";
-    for (const id of ids) {
-      if (this.#stopped) break;
-      this.#sampled++;
-      if (this.#options.stopTokens.has(id)) continue;
-      text += this.#scan(this.#decoder.push([id]));
-      if (!this.#options.oneCall) continue;
-      news = joined(news, this.#read(text)); // id by id: the first call's end matters
-      text = "";
+    for (let at = 0; at < ids.length && !this.#stopped; at += step) {
+      const next = ids.slice(at, at + step);
+      this.#sampled += next.length;
+      const text = this.#decoder.push(next.filter((id) => !stopTokens.has(id)));
+      news = joined(news, this.#read(this.#scan(text)));
     }
-    return joined(news, this.#read(text));
+    return news;
   }
 
   /** Ends the reply; returns what of it was held back. */

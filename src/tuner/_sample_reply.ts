@@ -61,7 +61,9 @@ export async function sampleReply(
   const generation = await engine.generate({
     tokens,
     sampling,
-    signal: AbortSignal.any([options.signal, enough.signal]),
+    signal: reader.canStop
+      ? AbortSignal.any([options.signal, enough.signal])
+      : options.signal,
     onTokens(ids, logprobs) {
       streamed.tokens.push(...ids);
       streamed.logprobs.push(...logprobs);

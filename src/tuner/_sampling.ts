@@ -7,7 +7,7 @@ export interface SamplingSources {
   /** What the request says. */
   readonly asked: Partial<Sampling>;
   /** The episode's own. */
-  readonly defaults: Partial<Sampling>;
+  readonly defaults: Partial<Omit<Sampling, "seed">>;
 }
 
 /** What a call is sampled with where nobody says otherwise: the policy itself. */
@@ -27,14 +27,19 @@ export function callSampling(
   },
 ): Sampling {
   const { room, eosIds, seed } = limits;
+  const { defaults, asked, force } = sources;
   const chosen = {
     ...POLICY,
-    seed,
     maxTokens: room,
-    stopTokens: eosIds,
-    ...sources.defaults,
-    ...sources.asked,
-    ...sources.force,
+    stopTokens: [],
+    ...defaults,
+    seed,
+    ...asked,
+    ...force,
   };
-  return { ...chosen, maxTokens: Math.min(chosen.maxTokens, room) };
+  return {
+    ...chosen,
+    maxTokens: Math.min(chosen.maxTokens, room),
+    stopTokens: [...new Set([...eosIds, ...chosen.stopTokens])],
+  };
 }

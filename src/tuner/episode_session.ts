@@ -2,6 +2,7 @@ import type { Engine, Sampling } from "../engine/mod.ts";
 import { TokenTree } from "../tracker/mod.ts";
 import { CallIdentities } from "./_call_identities.ts";
 import { type ChatReply, sampleChoice } from "./_chat_call.ts";
+import { cutOffCause } from "./_cut_off_cause.ts";
 import { forcedCall } from "./_forced_call.ts";
 import type { PromptRenderer } from "./_prompt_renderer.ts";
 import { SampleMemory } from "./_sample_memory.ts";
@@ -20,7 +21,7 @@ export interface OpenEpisodeOptions {
   /** The seed that the seeds of all calls derive from, where a request brings none of its own. */
   readonly seed: number;
   /** Sampling where a request says nothing. @default {temperature: 1, topP: 1, …}: the policy */
-  readonly sampling?: Partial<Sampling>;
+  readonly sampling?: Partial<Omit<Sampling, "seed">>;
   /** Sampling whatever a request says, such as temperature 0 in an evaluation. @default {} */
   readonly force?: Partial<Sampling>;
   /** Aborts the episode. */
@@ -70,8 +71,7 @@ export class EpisodeSession {
   readonly #memory: SampleMemory | undefined;
   readonly #identities: CallIdentities;
   readonly #running = new Map<Promise<unknown>, AbortController>();
-  readonly #onSignal = () =>
-    void this.abort(String(this.#options.signal?.reason));
+  readonly #onSignal: () => void;
   #lastActivity: number;
   #calls = 0;
   #ended = false;
@@ -88,7 +88,9 @@ export class EpisodeSession {
     this.#memory = parts.recording ? new SampleMemory() : undefined;
     this.#identities = new CallIdentities(options.seed);
     this.#lastActivity = parts.now();
-    options.signal?.addEventListener("abort", this.#onSignal, { once: true });
+    const { signal } = options;
+    this.#onSignal = () => void (signal && this.abort(cutOffCause(signal)));
+    signal?.addEventListener("abort", this.#onSignal, { once: true });
   }
 
   /** Calls recorded so far. */
@@ -249,6 +251,8 @@ function roomAfter(promptTokens: number, maxContext: number): number {
 }
 
 function cutOff(signal: AbortSignal): ApiError {
-  const cause = signal.aborted ? signal.reason : "the engine ended it early";
-  return new ApiError(503, `The generation was cut off: ${cause}`);
+  return new ApiError(
+    503,
+    `The generation was cut off: ${cutOffCause(signal)}`,
+  );
 }

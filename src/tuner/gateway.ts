@@ -1,6 +1,7 @@
 import type { Engine } from "../engine/mod.ts";
 import { ASTunerError, UserError } from "../errors.ts";
 import type { Caller } from "./_answer_chat.ts";
+import { cutOffCause } from "./_cut_off_cause.ts";
 import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
 import { createRoutes } from "./_routes.ts";
@@ -129,6 +130,8 @@ export class Gateway {
       onEnd: () => this.#sessions.delete(id),
     }, options);
     this.#sessions.set(id, session);
+    const { signal } = options;
+    if (signal?.aborted) void session.abort(cutOffCause(signal));
     return session;
   }
 

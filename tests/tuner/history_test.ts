@@ -8,6 +8,7 @@ import {
   USER,
 } from "./_requests.ts";
 import type { Script } from "./_scripted_engine.ts";
+import THINKING from "../golden/model/thinking.jinja" with { type: "text" };
 import { CHATML, spelled, testModel, tokenId } from "./_test_model.ts";
 
 const IM_END = tokenId("<|im_end|>");
@@ -267,37 +268,59 @@ Deno.test("Gateway goes on from the uncut part of a reply that a stop text ended
   assertExtends(test, 2);
 });
 
-Deno.test("Gateway follows a template that drops old thoughts, and says that it does", async () => {
-  const forgetful = CHATML.replace(
-    "message.content | trim",
-    `(message.content.split("</think>") | last if messages[-1].role == "user" else message.content) | trim`,
-  );
+Deno.test("Gateway keeps thoughts within a tool loop, and drops them where the template does", async () => {
   const thought = {
     text:
-      `<think>1+1</think>\n<tool_call>{"name": "calculator", "arguments": {}}</tool_call>`,
+      '<think>\n7 ×  6?</think>\n\n<tool_call>{"name": "calculator", "arguments": {}}</tool_call>',
   };
   await using test = await startGateway(
-    inTurn(thought, { text: "2" }, { text: "You are welcome" }),
-    { model: testModel(forgetful) },
+    inTurn(thought, thought, { text: "42" }, { text: "You are welcome" }),
+    { model: testModel(THINKING) },
   );
   const messages: Json[] = [USER];
-  const tools = [CALCULATOR];
-  const ask = async () =>
-    (await chat(test.session, { messages, tools })).choices[0].message;
-  messages.push(await ask());
-  messages.push(toolResult(messages[1], "2"), await ask());
+  async function step(): Promise<Json> {
+    const answer = await chat(test.session, { messages, tools: [CALCULATOR] });
+    return answer.choices[0].message;
+  }
+  for (let turn = 0; turn < 2; turn++) {
+    const message = await step();
+    messages.push(message, toolResult(message, "42"));
+  }
+  messages.push(await step(), USER);
   assertExtends(test, 1);
+  assertExtends(test, 2);
 
-  messages.push(USER);
-  await ask();
-  const { branch } = test.session.tree.calls[2]!;
+  await step();
+  const { branch } = test.session.tree.calls[3]!;
   assertEquals(
     branch?.detail,
     "message 1 is not written by the chat template as it was sampled",
   );
-  const { tokenizer } = test.model;
+  const prompt = test.model.tokenizer.decode(test.engine.requests[3]!.tokens);
+  assertTrue(!prompt.includes("<think>"));
+});
+
+Deno.test("Gateway leaves an opening out of the history where the template does", async () => {
+  await using test = await startGateway({ text: "Yes" }, {
+    model: testModel(THINKING),
+    templateVariables: { enable_thinking: false },
+  });
+  const { choices: [{ message }] } = await chat(test.session);
+  await chat(test.session, { messages: after(message) });
+  const { tokenizer, template } = test.model;
+  const [first, second] = test.engine.requests;
   assertTrue(
-    !tokenizer.decode(test.engine.requests[2]!.tokens).includes("<think>"),
+    tokenizer.decode(first!.tokens).endsWith("<think>\n\n</think>\n\n"),
+  );
+  const rendered = template!.render(after(message), {
+    addGenerationPrompt: true,
+    variables: { enable_thinking: false },
+  });
+  assertEquals(tokenizer.decode(second!.tokens), rendered);
+  assertMatch(second!.tokens.join(" "), [...spelled("Yes"), IM_END].join(" "));
+  assertEquals(
+    test.session.tree.calls[1]!.branch?.detail,
+    "message 1 has lost what the chat template had opened it with",
   );
 });
 
