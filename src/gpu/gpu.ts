@@ -207,7 +207,7 @@ export class Gpu implements Disposable {
    * Waits for all submitted work and brings bytes back. In Deno this blocks the thread while the GPU
    * works and takes 10 ms more, so one call should fetch all that is wanted.
    *
-   * @throws {DeviceError} If the device failed since the last call.
+   * @throws {Error} If the device refused a command since the last call.
    */
   async read(requests: readonly ReadRequest[]): Promise<ArrayBuffer[]> {
     const sizes = requests.map(({ view, bytes = view.size }) =>
@@ -229,7 +229,6 @@ export class Gpu implements Disposable {
     });
     this.device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ, 0, Math.max(4, total));
-    this.check();
     const range = staging.getMappedRange(0, Math.max(4, total));
     at = 0;
     const results = requests.map(({ view, bytes = view.size }, i) => {
@@ -238,6 +237,7 @@ export class Gpu implements Disposable {
       return result;
     });
     staging.unmap();
+    this.check();
     return results;
   }
 
