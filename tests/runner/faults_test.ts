@@ -85,7 +85,7 @@ Deno.test("Runner kills a hot loop, and replaces its process", async () => {
 });
 
 Deno.test("Runner ends a process that runs out of memory, on its heap or beside it", async () => {
-  await using runner = await openRunner({ memoryMiB: 64 });
+  await using runner = await openRunner({ memoryMiB: 64, heartbeatSeconds: 4 });
   for (const query of ["leak", "buffers"]) {
     assertMatch(
       failure(await play(runner, task(query)), "process"),
