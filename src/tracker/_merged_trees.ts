@@ -1,7 +1,7 @@
 import { NO_NODE, Trie } from "./_trie.ts";
 import { trainableCalls } from "./_weights.ts";
 import type { TokenTree } from "./token_tree.ts";
-import type { Recorded, TreeBatch } from "./types.ts";
+import type { CallTerms, Recorded, TreeBatch } from "./types.ts";
 
 /** An episode on its way into a batch. */
 export interface MergeEpisode {
@@ -63,7 +63,7 @@ export class MergedTrees {
       positions,
       parents,
       visibleUntil,
-      terms: this.#terms(indices),
+      ...this.#terms(indices),
       episodes: this.#placed.map(({ episode }) => episode.id),
     };
   }
@@ -84,7 +84,7 @@ export class MergedTrees {
     return nodes;
   }
 
-  #terms(indices: Uint32Array): TreeBatch["terms"] {
+  #terms(indices: Uint32Array): Pick<TreeBatch, "terms" | "calls"> {
     const M = this.#placed.reduce(
       (sum, { episode }) =>
         sum + trainableCalls(episode.tree).reduce(
@@ -102,6 +102,7 @@ export class MergedTrees {
       weight: new Float32Array(M),
       temperature: new Float32Array(M),
     };
+    const stretches: CallTerms[] = [];
     let term = 0;
     this.#placed.forEach(({ episode, nodes }, index) => {
       const { tree, advantage, weight } = episode;
@@ -110,6 +111,8 @@ export class MergedTrees {
         at(a.leaf) - at(b.leaf) || compareSamples(a, b)
       );
       for (const call of calls) {
+        const to = term + call.sampledLength;
+        stretches.push({ episode: episode.id, call: call.id, from: term, to });
         tree.sampledNodes(call).forEach((node, sample) => {
           terms.node[term] = at(node);
           terms.episode[term] = index;
@@ -121,7 +124,7 @@ export class MergedTrees {
         });
       }
     });
-    return terms;
+    return { terms, calls: stretches };
   }
 }
 

@@ -26,6 +26,7 @@ export type {
   BranchCause,
   BranchKind,
   Call,
+  CallTerms,
   Recorded,
   Terms,
   Timeline,

@@ -121,6 +121,20 @@ export interface TreeBatch {
   readonly terms: Terms;
   /** Ids of the episodes in the batch, in the order that `terms.episode` counts. */
   readonly episodes: readonly string[];
+  /** The calls whose samples the terms are, in their order. */
+  readonly calls: readonly CallTerms[];
+}
+
+/** The stretch of terms that are one call's sampled tokens, in order. */
+export interface CallTerms {
+  /** Id of the episode. */
+  readonly episode: string;
+  /** Id of the call within the episode. */
+  readonly call: string;
+  /** Index of the first term. */
+  readonly from: number;
+  /** Index after the last term. */
+  readonly to: number;
 }
 
 /**

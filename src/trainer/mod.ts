@@ -33,6 +33,7 @@ export { schedule } from "./schedule.ts";
 export type { ScheduleOptions } from "./schedule.ts";
 export { update } from "./update.ts";
 export type {
+  ScoredTerms,
   TrainEpisode,
   TrainGroup,
   UpdateMetrics,

@@ -68,6 +68,10 @@ export interface PolicyLoss {
   readonly logprobGradient: Float32Array;
   /** Derivative of the loss with respect to each term's entropy, `[M]`. */
   readonly entropyGradient: Float32Array;
+  /** New over old probability of each term, as the loss used it, `[M]`. */
+  readonly ratio: Float32Array;
+  /** −1 where the ratio's lower bound stops the gradient, 1 where its upper one does, `[M]`. */
+  readonly clipped: Int8Array;
   /** What metrics are made of. */
   readonly sums: LossSums;
 }
@@ -107,6 +111,8 @@ export function policyLoss(
   });
   const logprobGradient = new Float64Array(M);
   const entropyGradient = new Float32Array(M);
+  const ratios = new Float32Array(M);
+  const clips = new Int8Array(M);
   const sums: LossSums = {
     terms: M,
     loss: 0,
@@ -142,7 +148,9 @@ export function policyLoss(
       logprobGradient[term]! -= share * logprobSlope;
       if (clipped === "low") sums.clippedLow++;
       if (clipped === "high") sums.clippedHigh++;
+      clips[term] = clipped === undefined ? 0 : clipped === "low" ? -1 : 1;
     }
+    ratios.fill(ratio, from, to);
     for (let term = from; term < to; term++) {
       logprobGradient[term]! += ratioGradient * ratio * power;
     }
@@ -173,6 +181,8 @@ export function policyLoss(
     loss: sums.loss,
     logprobGradient: Float32Array.from(logprobGradient),
     entropyGradient,
+    ratio: ratios,
+    clipped: clips,
     sums,
   };
 }

@@ -12,6 +12,7 @@ import type { ForwardTargets } from "./_forward_targets.ts";
 import { advantages } from "./advantages.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { policyLoss } from "./policy_loss.ts";
+import type { PolicyLoss } from "./policy_loss.ts";
 import { policyMetrics } from "./policy_metrics.ts";
 import type { LossSums, PolicyMetrics } from "./policy_metrics.ts";
 
@@ -41,6 +42,22 @@ export interface UpdateOptions {
   readonly epochs?: number;
   /** Optimizer steps in a pass, each on its share of the groups. @default {1} */
   readonly minibatches?: number;
+  /** Is shown every micro-batch of every epoch, once its loss is known. */
+  readonly observe?: (scored: ScoredTerms) => void;
+}
+
+/** What the trainer knows of each term of a micro-batch, in one epoch. */
+export interface ScoredTerms {
+  /** From 0. */
+  readonly epoch: number;
+  /** The terms, and the calls that they belong to. */
+  readonly batch: TreeBatch;
+  /** Logprob at the trainer before the first optimizer step on these terms, `[M]`. */
+  readonly logprob: Float32Array;
+  /** New over old probability, as the loss used it, `[M]`. */
+  readonly ratio: Float32Array;
+  /** −1 where the ratio's lower bound stops the gradient, 1 where its upper one does, `[M]`. */
+  readonly clipped: Int8Array;
 }
 
 /** What an update did. */
@@ -85,7 +102,8 @@ export async function update(
   groups: readonly TrainGroup[],
   options: UpdateOptions,
 ): Promise<UpdateMetrics> {
-  const { algorithm, optimizer, epochs = 1, minibatches = 1 } = options;
+  const { algorithm, optimizer, epochs = 1, minibatches = 1, observe } =
+    options;
   const weighed = withAdvantages(groups, algorithm);
   const built = deal(weighed, minibatches).map((share) =>
     buildBatch(share, { ...algorithm, maxNodes: policy.maxNodes })
@@ -107,7 +125,10 @@ export async function update(
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const minibatch of prepared) {
       for (const micro of minibatch) {
-        sums.push(await accumulate(policy, micro, algorithm));
+        const { loss, logprob } = await accumulate(policy, micro, algorithm);
+        const { ratio, clipped } = loss;
+        sums.push(loss.sums);
+        observe?.({ epoch, batch: micro.batch, logprob, ratio, clipped });
       }
       norms.push((await policy.step(optimizer)).gradNorm);
     }
@@ -191,15 +212,20 @@ async function prepare(
   return { batch, targets, oldLogprob: toTerms(logprob, targetOf) };
 }
 
-/** Adds a micro-batch's gradients to the policy's. */
+/**
+ * Adds a micro-batch's gradients to the policy's.
+ *
+ * @returns The loss, and the logprobs that its ratios are relative to.
+ */
 async function accumulate(
   policy: Policy,
   { batch, targets, oldLogprob }: MicroBatch,
   algorithm: Algorithm,
-): Promise<LossSums> {
+): Promise<{ readonly loss: PolicyLoss; readonly logprob: Float32Array }> {
   const scores = await policy.forward(targets.input);
+  const logprob = toTerms(scores.logprob, targets.targetOf);
   const loss = policyLoss(batch.terms, {
-    logprob: toTerms(scores.logprob, targets.targetOf),
+    logprob,
     entropy: toTerms(scores.entropy, targets.targetOf),
     ...(oldLogprob && { oldLogprob }),
   }, algorithm);
@@ -215,5 +241,5 @@ async function accumulate(
     logprob: toTargets(loss.logprobGradient, targets),
     entropy: toTargets(loss.entropyGradient, targets),
   });
-  return loss.sums;
+  return { loss, logprob: oldLogprob ?? logprob };
 }

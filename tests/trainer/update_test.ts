@@ -235,6 +235,60 @@ Deno.test("update() takes one step for each minibatch of each epoch, against the
   assertTrue(metrics.policy!.logprobGapMax < 1e-6);
 });
 
+Deno.test("update() shows each call's logprobs before the update, and its ratios in each epoch", async () => {
+  const random = seeded(11);
+  const policy = new TablePolicy(random);
+  const groups = toGroups(randomGroups(random));
+  const trees = new Map(
+    groups.flatMap(({ episodes }) => episodes).map((
+      { id, tree },
+    ) => [id, tree]),
+  );
+  const expected = new Map<string, number>();
+  for (const [episode, tree] of trees) {
+    for (const call of tree.calls) {
+      tree.sampledNodes(call).forEach((node, at) => {
+        const path = [...tree.path(node)].map((on) => tree.tokens[on]!);
+        const p = policy.next(path.slice(0, -1), call.temperature);
+        const key = `${episode} ${call.id} ${at}`;
+        expected.set(key, Math.log(p[path.at(-1)!]!));
+      });
+    }
+  }
+
+  const seen = new Set<string>();
+  let clipped = 0;
+  let terms = 0;
+  const { policy: metrics } = await update(
+    policy,
+    groups,
+    options({
+      algorithm: algorithm("grpo", { clipLow: 1e-3, clipHigh: 1e-3 }),
+      epochs: 2,
+      observe(scored) {
+        terms += scored.logprob.length;
+        clipped += scored.clipped.filter((side) => side !== 0).length;
+        for (const { episode, call, from, to } of scored.batch.calls) {
+          for (let term = from; term < to; term++) {
+            const key = `${episode} ${call} ${term - from}`;
+            seen.add(`${scored.epoch} ${key}`);
+            assertAlmostEquals(scored.logprob[term]!, expected.get(key)!, 1e-5);
+            if (scored.epoch === 0) {
+              assertAlmostEquals(scored.ratio[term]!, 1, 1e-5);
+            }
+          }
+        }
+      },
+    }),
+  );
+  assertEquals(terms, seen.size);
+  assertTrue(clipped > 0);
+  assertAlmostEquals(
+    clipped / terms,
+    metrics!.clipFractionLow + metrics!.clipFractionHigh,
+  );
+});
+
 Deno.test("update() spends nothing on groups without spread", async () => {
   const random = seeded(4);
   const policy = new TablePolicy(random);
