@@ -19,13 +19,6 @@ export function* impossibleCombinations(
       message: "cannot stand beside tasks.validation; keep one of the two",
     };
   }
-  if (train.warmup_steps > train.steps) {
-    yield {
-      path: ["train", "warmup_steps"],
-      message:
-        `must be at most train.steps (${train.steps}), got ${train.warmup_steps}`,
-    };
-  }
   if (train.minibatches > rollout.batch_tasks) {
     yield {
       path: ["train", "minibatches"],

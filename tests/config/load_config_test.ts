@@ -153,10 +153,6 @@ Deno.test("loadConfig() refuses what is impossible together", async () => {
         "judge: { path: ./workflow.ts, name: contains }",
         "4:31: judge.name cannot",
       ],
-      [
-        "train: { steps: 3, warmup_steps: 4 }",
-        "train.warmup_steps must be at most",
-      ],
       ["train: { minibatches: 17 }", "train.minibatches must be at most"],
       ["rollout: { group_size: 1 }", "rollout.group_size must be at least 2"],
       ["engine: { max_context: 512 }", "rollout.max_tokens must be less than"],
