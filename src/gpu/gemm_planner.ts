@@ -96,7 +96,8 @@ function parsePlans(text?: string): Record<GemmMode, GemmPlan[]> | undefined {
   try {
     const value = JSON.parse(text);
     const whole = ["NN", "NT", "TN"].every((mode) =>
-      Array.isArray(value[mode])
+      Array.isArray(value[mode]) &&
+      value[mode].every((plan: unknown) => plan instanceof Object)
     );
     return whole ? value : undefined;
   } catch {

@@ -30,7 +30,12 @@ export function planFile(): PlanStore {
 function read(): Record<string, string> {
   const path = location();
   try {
-    return path === undefined ? {} : JSON.parse(Deno.readTextFileSync(path));
+    const kept: unknown = path && JSON.parse(Deno.readTextFileSync(path));
+    return Object.fromEntries(
+      Object.entries(kept instanceof Object ? kept : {}).filter(([, text]) =>
+        typeof text === "string"
+      ),
+    );
   } catch {
     return {};
   }
