@@ -194,6 +194,23 @@ Deno.test("Gateway finds a tool call again when the framework has given it anoth
   assertExtends(test, 1);
 });
 
+Deno.test("Gateway sees that a tool call's arguments were changed under its id", async () => {
+  await using test = await startGateway(
+    inTurn(toolCall('{"name":"calculator","arguments":{"n":1}}'), {
+      text: "x",
+    }),
+  );
+  const ask = { tools: [CALCULATOR] };
+  const { choices: [{ message }] } = await chat(test.session, ask);
+  message.tool_calls[0].function.arguments = '{"n":2}';
+  const messages = [USER, message, toolResult(message, "3")];
+  await chat(test.session, { ...ask, messages });
+  const { branch } = test.session.tree.calls[1]!;
+  assertEquals(branch?.detail, "message 1 is not what was sampled there");
+  const prompt = test.model.tokenizer.decode(test.engine.requests[1]!.tokens);
+  assertMatch(prompt, '"arguments": {"n": 2}');
+});
+
 Deno.test("Gateway keeps identical resamples as calls of their own, and goes on from either", async () => {
   await using test = await startGateway({ text: "Same" });
   const answer = await chat(test.session, { n: 2 });

@@ -100,6 +100,7 @@ Deno.test("Gateway streams nothing of a stop text, and samples no further", asyn
       "stop",
     ]);
     assertEquals(call!.untrainable, undefined);
+    assertEquals(test.engine.requests[0]!.signal!.aborted, streams);
   }
 });
 
