@@ -11,36 +11,43 @@
 
 /** Base class of all errors raised on purpose. */
 export class ASTunerError extends Error {
+  /** Stands before the message. */
   override name = "ASTunerError";
 }
 
 /** Somebody's mistake, told as one message: what is wrong, where, and what to do about it. */
 export class UserError extends ASTunerError {
+  /** Stands before the message. */
   override name = "UserError";
 }
 
 /** A mistake in a YAML file, a `--set` or a flag. The message starts with `file:line:column`. */
 export class ConfigError extends UserError {
+  /** Stands before the message. */
   override name = "ConfigError";
 }
 
 /** Tasks that cannot be read: a missing, empty or malformed data set. */
 export class DataError extends UserError {
+  /** Stands before the message. */
   override name = "DataError";
 }
 
 /** A model folder that cannot be used: missing files, an unknown architecture, hostile weights. */
 export class ModelError extends UserError {
+  /** Stands before the message. */
   override name = "ModelError";
 }
 
 /** The GPU is missing, or cannot do what the run needs. */
 export class DeviceError extends UserError {
+  /** Stands before the message. */
   override name = "DeviceError";
 }
 
 /** An inference engine refused or failed a request. */
 export class EngineError extends ASTunerError {
+  /** Stands before the message. */
   override name = "EngineError";
 }
 
@@ -55,10 +62,12 @@ export type EpisodeStage =
 
 /** One episode failed; it is recorded, counted against the failure budget, and perhaps retried. */
 export class EpisodeError extends ASTunerError {
+  /** Stands before the message. */
   override name = "EpisodeError";
 
-  /** @param stage The part of the episode that failed. */
+  /** A failure at `stage`. */
   constructor(
+    /** The part of the episode that failed. */
     readonly stage: EpisodeStage,
     message: string,
     options?: ErrorOptions,

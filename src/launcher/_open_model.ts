@@ -39,6 +39,7 @@ export async function openModel(
     maxBatch: engine.max_batch,
     stepsPerSubmission: engine.steps_per_submission,
     ...(engine.max_context !== null && { maxContext: engine.max_context }),
+    ...(engine.cache_tokens !== null && { cacheTokens: engine.cache_tokens }),
   });
   return { gpu, chat };
 }

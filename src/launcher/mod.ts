@@ -12,4 +12,6 @@ export { evaluate } from "./evaluate.ts";
 export { type Chat, openChat, type SayOptions } from "./open_chat.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export { train } from "./train.ts";
+export { tune } from "./tune.ts";
+export type { Tasks, TuneOptions } from "./tune.ts";
 export type * from "./types.ts";

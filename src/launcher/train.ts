@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   type Backbone,
   type JobRolloutOptions,
@@ -12,6 +11,7 @@ import type { Group } from "../rollout/mod.ts";
 import { measure } from "./_measure.ts";
 import { type Agent, openAgent } from "./_open_agent.ts";
 import { readTaskSet } from "./_read_task_set.ts";
+import { newRunDirectory } from "./_new_run_directory.ts";
 import type { Summary, TrainOptions } from "./types.ts";
 
 /** How each backbone is made, by its name in the config. */
@@ -45,7 +45,10 @@ export async function train(
   });
   await using agent = await openAgent(config, { trained: true, view });
   using store = resume === undefined
-    ? await RunStore.create(runDirectory(config), configYaml(config))
+    ? await RunStore.create(
+      config.run_dir ?? newRunDirectory(config.name),
+      configYaml(config),
+    )
     : await RunStore.reopen(resume, configYaml(config));
 
   const job = { config, tasks, store, ...options };
@@ -70,13 +73,6 @@ export async function train(
     },
   );
   return { run, steps, seconds, finished, eval: evaluated };
-}
-
-/** Where a run goes that names no directory: `runs/NAME-DATE-TIME`. */
-function runDirectory({ run_dir, name }: Config): string {
-  const now = new Date().toISOString().slice(0, 19);
-  const stamp = now.replaceAll(/[-:]/g, "").replace("T", "-");
-  return run_dir ?? join("runs", `${name}-${stamp}`);
 }
 
 interface Step extends Pick<TrainOptions, "view" | "stop" | "signal"> {

@@ -28,6 +28,7 @@ export interface Summary {
   readonly seconds: number;
   /** False where the run was asked to stop before its last step. */
   readonly finished: boolean;
+  /** Success on the held-out tasks; null where it was not measured. */
   readonly eval: {
     readonly before: Evaluation | null;
     readonly after: Evaluation | null;

@@ -14,6 +14,7 @@ export interface Evaluation {
   readonly greedyEpisodes: number;
   /** Episodes that failed for good; they count as not solved. */
   readonly failures: number;
+  /** Wall time. */
   readonly seconds: number;
 }
 
@@ -84,5 +85,6 @@ export type RunEvent =
 
 /** Shows a run to somebody: a terminal, a log, another program. */
 export interface View extends Disposable {
+  /** Takes the next event. */
   show(event: RunEvent): void;
 }

@@ -41,18 +41,22 @@ export class RunStore implements Disposable {
    * @throws {UserError} If the directory holds a run already, or cannot be written.
    */
   static async create(directory: string, config: string): Promise<RunStore> {
-    if (await exists(join(directory, CONFIG))) {
-      throw new UserError(
-        `${directory} holds a run already: continue it with --resume ${directory}, ` +
-          `or choose another --run-dir`,
-      );
-    }
+    await RunStore.checkNew(directory);
     await explainWrite(directory, async () => {
       for (const folder of [EPISODES, CHECKPOINTS]) {
         await Deno.mkdir(join(directory, folder), { recursive: true });
       }
     });
     return await RunStore.#open(directory, config);
+  }
+
+  /** @throws {UserError} If the directory holds a run already. */
+  static async checkNew(directory: string): Promise<void> {
+    if (!await exists(join(directory, CONFIG))) return;
+    throw new UserError(
+      `${directory} holds a run already: continue it with --resume ${directory}, ` +
+        `or choose another --run-dir`,
+    );
   }
 
   /**

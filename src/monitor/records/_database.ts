@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { UserError } from "../../errors.ts";
+import schema from "./_schema.sql" with { type: "text" };
+
+/** Changes with the tables; a file of another version is not read. */
+const VERSION = 1;
+
+/** File of the records in a run directory. */
+export const RECORDS = "records.sqlite";
+
+/** Milliseconds to wait for another process that holds the file. */
+const PATIENCE = 10_000;
+
+/** Opens the records of a run for writing, new ones where there are none. */
+export function openForWriting(directory: string): DatabaseSync {
+  const path = join(directory, RECORDS);
+  const database = new DatabaseSync(path, { timeout: PATIENCE });
+  try {
+    // Readers go on while a step is written. Without a sync at each commit a power cut may cost the
+    // last steps, a killed process nothing.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    if (versionOf(database) === 0) {
+      database.exec(
+        `BEGIN; ${schema}; PRAGMA user_version = ${VERSION}; COMMIT`,
+      );
+    }
+    checkVersion(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the records of a run for reading, also while another process writes them.
+ *
+ * @throws {UserError} If there are none, or another version of the program wrote them.
+ */
+export function openForReading(directory: string): DatabaseSync {
+  const path = join(directory, RECORDS);
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE });
+  } catch (cause) {
+    throw new UserError(
+      `No records in ${directory}: give the directory of a run, which holds a file ${RECORDS}`,
+      { cause },
+    );
+  }
+  try {
+    checkVersion(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Runs `work` in one transaction: all of it is written, or nothing. */
+export function transact<T>(database: DatabaseSync, work: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function versionOf(database: DatabaseSync): number {
+  const row = database.prepare("PRAGMA user_version").get();
+  return Number(row!.user_version);
+}
+
+function checkVersion(database: DatabaseSync, path: string): void {
+  const version = versionOf(database);
+  if (version === VERSION) return;
+  throw new UserError(
+    `${path} has records of version ${version}, and this program reads version ${VERSION}: ` +
+      `look at the run with the program that wrote it`,
+  );
+}
