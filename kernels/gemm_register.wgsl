@@ -1,4 +1,4 @@
-// C = op(A) · op(B) [+ R] [+ bias]; registers only: neither subgroups nor workgroup memory.
+// C = [ALPHA ·] op(A) · op(B) [+ R] [+ bias]; registers only: neither subgroups nor workgroup memory.
 //
 // Modes, shapes, epilogue and order of summation are those of gemm_subgroup.wgsl. The rows of a tile are
 // the same for all lanes, so that a compiler which sees it loads A once for all of them.
@@ -60,6 +60,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   if (col$j < $(N)u) {
 //! end
     let at = (row0 + $(i)u) * $(N)u + col$j;
+//! if SCALED
+    c$(i)_$j *= $ALPHA;
+//! end
 //! if MODE == 2
     c$(i)_$j += C[at];
 //! end

@@ -1,4 +1,4 @@
-// C = op(A) · op(B) [+ R] [+ bias]; lanes along N, rows of A handed round by subgroup broadcast.
+// C = [ALPHA ·] op(A) · op(B) [+ R] [+ bias]; lanes along N, rows of A handed round by subgroup broadcast.
 //
 //   MODE 0, NN: A [M, K], B [K, N]     MODE 1, NT: A [M, K], B [N, K]     MODE 2, TN: A [K, M], B [K, N]
 //
@@ -100,6 +100,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     {
     //! end
       let at = (row0 + $(i)u) * $(N / 4)u + col0 + $(j * S)u;
+      //! if SCALED
+      c$(i)_$j *= $ALPHA;
+      //! end
       //! if MODE == 2
       c$(i)_$j += C[at];
       //! end

@@ -1,4 +1,4 @@
-// C = op(A) · op(B) [+ R] [+ bias]; 64 × 64 tiles staged through workgroup memory, for real GPUs.
+// C = [ALPHA ·] op(A) · op(B) [+ R] [+ bias]; 64 × 64 tiles staged through workgroup memory, for real GPUs.
 //
 // Modes, shapes, epilogue and order of summation are those of gemm_subgroup.wgsl.
 //
@@ -82,6 +82,9 @@ fn main(
 //! end
         let at = row * $(N)u + col;
         var value = c$i[$j];
+//! if SCALED
+        value *= $ALPHA;
+//! end
 //! if MODE == 2
         value += C[at];
 //! end

@@ -21,6 +21,8 @@ export interface GemmShape {
   readonly N: number;
   /** Length of the sums; a multiple of 4 in NN and NT. For TN the most there will be. */
   readonly K: number;
+  /** Multiplies the product. @default 1 */
+  readonly scale?: number;
 }
 
 /** Buffers of a matrix product; C and A must hold M rounded up to {@linkcode ROW_ALIGNMENT} rows. */
@@ -84,7 +86,7 @@ export function gemm(
 
 function gemmKernel(
   gpu: Gpu,
-  { mode, M, N, K }: GemmShape,
+  { mode, M, N, K, scale = 1 }: GemmShape,
   { family, TM, TN }: GemmPlan,
   epilogue: { readonly residual: boolean; readonly bias: boolean },
 ): Kernel {
@@ -102,6 +104,8 @@ function gemmKernel(
     TN,
     RESIDUAL: Number(epilogue.residual),
     BIAS: Number(epilogue.bias),
+    SCALED: Number(scale !== 1),
+    ALPHA: literal(scale),
   });
 }
 
@@ -114,6 +118,12 @@ const SOFTWARE_TILES: Readonly<
   TN: [[32, 8], [32, 4], [16, 4]],
 };
 const GPU_TILES = [[16, 4], [8, 8], [8, 4]] as const;
+
+/** A number as a WGSL literal. */
+export function literal(value: number): string {
+  const text = String(Math.fround(value));
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
 
 /** The plans worth trying for a shape, best guess first. */
 export function gemmPlans(
@@ -128,7 +138,7 @@ export function gemmPlans(
   if (gpu.info.subgroups) {
     for (const [TM, TN] of tiles) {
       const padding = Math.ceil(N / (S * TN)) * S * TN / N;
-      if (padding < 2 && (mode !== "TN" || TM < 2 * M)) {
+      if ((padding < 2 || TN === 4) && (mode !== "TN" || TM < 2 * M)) {
         plans.push({ family: "subgroup", TM, TN });
       }
     }

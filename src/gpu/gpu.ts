@@ -203,6 +203,21 @@ export class Gpu implements Disposable {
     this.device.queue.submit([encoder.finish()]);
   }
 
+  /** Copies whole views, ordered before whatever is submitted next. */
+  copy(pairs: readonly (readonly [from: View, into: View])[]): void {
+    const encoder = this.device.createCommandEncoder();
+    for (const [from, into] of pairs) {
+      encoder.copyBufferToBuffer(
+        from.buffer,
+        from.offset,
+        into.buffer,
+        into.offset,
+        Math.min(from.size, into.size),
+      );
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
   /**
    * Waits for all submitted work and brings bytes back. In Deno this blocks the thread while the GPU
    * works and takes 10 ms more, so one call should fetch all that is wanted.

@@ -22,6 +22,7 @@ export {
   gemmPlans,
   type GemmShape,
   type GemmViews,
+  literal,
   ROW_ALIGNMENT,
 } from "./gemm.ts";
 export { GemmPlanner, type PlanStore } from "./gemm_planner.ts";

@@ -6,6 +6,9 @@ import attentionBackwardKv from "../../kernels/attention_backward_kv.wgsl" with 
 import attentionBackwardQ from "../../kernels/attention_backward_q.wgsl" with {
   type: "text",
 };
+import blockDiagonal from "../../kernels/block_diagonal.wgsl" with {
+  type: "text",
+};
 import cacheAttention from "../../kernels/cache_attention.wgsl" with {
   type: "text",
 };
@@ -45,6 +48,7 @@ export const SOURCES = {
   attention,
   attentionBackwardKv,
   attentionBackwardQ,
+  blockDiagonal,
   cacheAttention,
   cacheRope,
   columnSums,

@@ -5,18 +5,29 @@ import {
   type Gpu,
   type Grid,
   type KernelParameters,
+  literal,
   type Op,
   type View,
 } from "../gpu/mod.ts";
 import type { RowCount } from "./row_count.ts";
 import { SOURCES } from "./_kernels.ts";
-import { literal, type TransformerShape } from "./shape.ts";
+import type { TransformerShape } from "./shape.ts";
 
 /** One dispatch of a recorded sequence, over however many rows there are this time. */
 export interface Step {
   readonly op: Op;
   /** Workgroups for `rows` rows; buffers hold them rounded up to 64. */
   grid(rows: number): Grid;
+}
+
+/** Sizes of a product over rows. */
+export interface ProductSize {
+  /** Most rows there will be. @default 1024 */
+  readonly M?: number;
+  readonly N: number;
+  readonly K: number;
+  /** Multiplies the product. @default 1 */
+  readonly scale?: number;
 }
 
 /** Rows that one subgroup normalises in turn. */
@@ -70,17 +81,17 @@ export class StepBuilder {
   /** C [rows, N] = A [rows, K] · B [K, N] (NN) or · B [N, K] transposed (NT). */
   product(
     mode: "NN" | "NT",
-    size: { readonly M?: number; readonly N: number; readonly K: number },
+    size: ProductSize,
     views: Omit<GemmViews, "span">,
   ): Step {
-    const shape = { mode, M: size.M ?? 1024, N: size.N, K: size.K };
+    const shape = { mode, M: 1024, ...size };
     const plan = this.planner.plan(shape);
     return gemm(this.gpu, shape, plan, { ...views, span: this.rows.whole });
   }
 
   /** The gradient of a weight: C [M, N] += A [rows, M] transposed · B [rows, N]. */
   weightGradient(
-    size: { readonly M: number; readonly N: number },
+    size: { readonly M: number; readonly N: number; readonly scale?: number },
     views: Omit<GemmViews, "span">,
   ): readonly Step[] {
     const shape = { mode: "TN" as const, ...size, K: 512 };

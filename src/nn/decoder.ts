@@ -1,6 +1,12 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { flat, type Step, StepBuilder } from "./builder.ts";
-import type { Parameters } from "./parameters.ts";
+import { layerMatrices, type LayerMatrix } from "./layout.ts";
+import {
+  type AdapterScratch,
+  adapterScratch,
+  linearForward,
+  type Weights,
+} from "./linear.ts";
 import { RowCount } from "./row_count.ts";
 import { rotaryTable } from "./rotary.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
@@ -67,33 +73,42 @@ export class Decoder {
 
   constructor(
     planner: GemmPlanner,
-    parameters: Parameters,
+    shape: TransformerShape,
+    weights: Weights,
     readonly size: DecoderSize,
   ) {
-    const { gpu, shape } = parameters;
+    const { gpu } = planner;
+    const { base } = weights;
     this.#gpu = gpu;
     const capacity = roundUp(Math.max(size.maxBatch, size.prefillRows), 64);
     const views = this.#views = allocate(gpu, shape, size, capacity);
     const build = new StepBuilder(gpu, planner, shape, views.rows);
+    const adapter = weights.adapter &&
+      adapterScratch(build, weights, capacity);
     const { hiddenSize: D, vocabSize: V } = shape;
     const embed = build.step(
       "embedding",
-      [views.sequence, parameters.view("embed"), views.x, views.rows.whole],
+      [views.sequence, base.view("embed"), views.x, views.rows.whole],
       (rows) => flat(Math.ceil(rows * D / 4 / 64)),
       { STRIDE: 4 },
     );
     const layers: Step[] = [];
     for (let index = 0; index < shape.layers; index++) {
-      layers.push(...decodeLayer(build, parameters, { index, views, size }));
+      layers.push(...decodeLayer(build, weights, {
+        index,
+        views,
+        size,
+        adapter,
+      }));
     }
     const N = roundUp(V, 64);
-    const table = parameters.view(shape.tieEmbeddings ? "embed" : "head");
+    const table = base.view(shape.tieEmbeddings ? "embed" : "head");
     this.#prefill = [embed, ...layers];
     this.#decode = [
       embed,
       ...layers,
-      build.norm(views.x, parameters.view("final_norm"), views.n, views.rstd),
-      build.product("NT", { M: size.maxBatch, N, K: D }, {
+      build.norm(views.x, base.view("final_norm"), views.n, views.rstd),
+      build.product("NT", { N, K: D }, {
         A: views.n,
         B: table,
         C: views.logits,
@@ -206,39 +221,40 @@ export class Decoder {
 /** A layer over one new token a row; the residual stream is `views.x` before and after. */
 function decodeLayer(
   build: StepBuilder,
-  parameters: Parameters,
+  weights: Weights,
   options: {
     readonly index: number;
     readonly views: ReturnType<typeof allocate>;
     readonly size: DecoderSize;
+    readonly adapter: AdapterScratch | undefined;
   },
 ): readonly Step[] {
-  const { index, views, size } = options;
-  const {
-    hiddenSize: D,
-    heads: H,
-    kvHeads: K,
-    headDim: HD,
-    feedForward: F,
-    qkNorm,
-    attentionBias,
-    outputBias,
-  } = build.shape;
-  const M = size.maxBatch;
-  const weight = (name: string) => parameters.view(`${index}.${name}`);
+  const { index, views, size, adapter } = options;
+  const { kvHeads: K, feedForward: F, qkNorm } = build.shape;
+  const weight = (name: string) => weights.base.view(`${index}.${name}`);
   const gains = qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
   const { k, v } = views.cache[index]!;
-  const bias = attentionBias ? { bias: weight("qkv_bias") } : {};
   const context = { CONTEXT: size.maxContext };
   const { x, n, rstd, qkv, q, attended, middle, gu, h } = views;
+  const linear = (
+    key: LayerMatrix["key"],
+    from: View,
+    to: View,
+    residual?: View,
+  ) => {
+    const matrix = layerMatrices(build.shape).find((other) =>
+      other.key === key
+    )!;
+    return linearForward(build, weights, { layer: index, matrix }, {
+      x: from,
+      y: to,
+      ...(residual && { residual }),
+      ...(adapter && { h: adapter.dh, scratch: adapter }),
+    });
+  };
   return [
     build.norm(x, weight("attention_norm"), n, rstd),
-    build.product("NT", { M, N: (H + 2 * K) * HD, K: D }, {
-      A: n,
-      B: weight("qkv"),
-      C: qkv,
-      ...bias,
-    }),
+    ...linear("qkv", n, qkv),
     build.step(
       "cacheRope",
       [qkv, views.rotary, views.sequence, views.pages, q, k, v, ...gains],
@@ -251,30 +267,15 @@ function decodeLayer(
       (rows) => [rows, K],
       context,
     ),
-    build.product("NT", { M, N: D, K: H * HD }, {
-      A: attended,
-      B: weight("out"),
-      C: middle,
-      residual: x,
-      ...(outputBias && { bias: weight("out_bias") }),
-    }),
+    ...linear("out", attended, middle, x),
     build.norm(middle, weight("mlp_norm"), n, rstd),
-    build.product("NT", { M, N: 2 * F, K: D }, {
-      A: n,
-      B: weight("gate_up"),
-      C: gu,
-    }),
+    ...linear("gate_up", n, gu),
     build.step(
       "swiglu",
       [gu, h, views.rows.whole],
       (rows) => flat(Math.ceil(rows * F / 4 / 64)),
     ),
-    build.product("NT", { M, N: D, K: F }, {
-      A: h,
-      B: weight("down"),
-      C: x,
-      residual: middle,
-    }),
+    ...linear("down", h, x, middle),
   ];
 }
 

@@ -1,5 +1,7 @@
 import { UserError } from "../errors.ts";
-import type { GemmPlanner } from "../gpu/mod.ts";
+import type { GemmPlanner, View } from "../gpu/mod.ts";
+import { adapterLayout, type LoraShape, modelLayout } from "./layout.ts";
+import type { Weights } from "./linear.ts";
 import { Optimizer } from "./optimizer.ts";
 import { Parameters } from "./parameters.ts";
 import type {
@@ -19,14 +21,26 @@ export interface GpuPolicyOptions {
   readonly maxNodes: number;
   /** Whether gradients and optimizer state are held. */
   readonly trained: boolean;
+  /** Trains an adapter over the frozen weights, rather than the weights. */
+  readonly adapter?: {
+    readonly lora: LoraShape;
+    /** The adapter's tensors under PEFT's names. */
+    readonly weights: readonly HostTensor[];
+  };
 }
 
 /** The policy's weights on this thread's GPU: what the Worker runs behind the `Policy` interface. */
 export class GpuPolicy {
+  readonly weights: Weights;
+  /** Those that are trained: the adapter's where there is one. */
   readonly parameters: Parameters;
   readonly #planner: GemmPlanner;
+  readonly #shape: TransformerShape;
   readonly #options: GpuPolicyOptions;
-  readonly #reference: readonly HostTensor[];
+  /** What the reference is made of until it stands on the GPU: the weights as they were opened. */
+  #opened: readonly HostTensor[] | undefined;
+  #reference: readonly View[] | undefined;
+  #spare: readonly View[] | undefined;
   #transformer: Transformer | undefined;
   #optimizer: Optimizer | undefined;
   #steps = 0;
@@ -38,18 +52,36 @@ export class GpuPolicy {
     weights: readonly HostTensor[],
     options: GpuPolicyOptions,
   ) {
+    const { gpu } = planner;
+    const { trained, adapter } = options;
     this.#planner = planner;
+    this.#shape = shape;
     this.#options = options;
-    this.#reference = weights;
-    this.parameters = new Parameters(planner.gpu, shape, options.trained);
-    this.parameters.write(weights);
+    const base = new Parameters(gpu, modelLayout(shape), trained && !adapter);
+    base.write(weights);
+    if (adapter) {
+      const { lora } = adapter;
+      const parameters = new Parameters(
+        gpu,
+        adapterLayout(shape, lora),
+        trained,
+      );
+      parameters.write(adapter.weights);
+      this.parameters = parameters;
+      this.weights = { base, adapter: { parameters, lora } };
+    } else {
+      this.parameters = base;
+      this.weights = { base };
+      this.#opened = weights;
+    }
   }
 
   /** Made at the first need, since activations take room that pure inference can do without. */
   get transformer(): Transformer {
     this.#transformer ??= new Transformer(
       this.#planner,
-      this.parameters,
+      this.#shape,
+      this.weights,
       this.#options,
     );
     return this.#transformer;
@@ -59,15 +91,26 @@ export class GpuPolicy {
     return this.transformer.forward(input);
   }
 
-  /** Scores under the weights the policy was opened with, which stand in for the others meanwhile. */
+  /**
+   * Scores under the reference, which takes the trained weights' place meanwhile: the weights as they were
+   * opened, or the adapter switched off.
+   */
   async reference(input: TreeInput): Promise<TreeScores> {
-    const trained = await this.parameters.read();
-    this.parameters.write(this.#reference);
+    const spare = this.#spare = this.parameters.snapshot(this.#spare);
+    this.parameters.restore(this.#reference ??= this.#makeReference());
     try {
       return await this.transformer.forward(input);
     } finally {
-      this.parameters.write(trained);
+      this.parameters.restore(spare);
     }
+  }
+
+  #makeReference(): readonly View[] {
+    if (this.#opened) this.parameters.write(this.#opened);
+    // An adapter of zeroes changes nothing.
+    else this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
+    this.#opened = undefined;
+    return this.parameters.snapshot();
   }
 
   backward(gradients: ScoreGradients): void {
@@ -82,9 +125,7 @@ export class GpuPolicy {
   }
 
   discard(): void {
-    this.#planner.gpu.clear(
-      this.parameters.arenas.map((arena) => arena.gradients),
-    );
+    this.parameters.clearGradients();
   }
 
   async optimizer(): Promise<OptimizerState> {
@@ -104,8 +145,7 @@ export class GpuPolicy {
   }
 
   #requireTrained(): void {
-    if (!this.#options.trained) {
-      throw new UserError("This model was opened for inference only");
-    }
+    if (this.#options.trained) return;
+    throw new UserError("This model was opened for inference only");
   }
 }

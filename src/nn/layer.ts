@@ -1,6 +1,14 @@
 import type { View } from "../gpu/mod.ts";
 import { CHUNK, flat, type Step, type StepBuilder } from "./builder.ts";
-import type { Parameters } from "./parameters.ts";
+import { layerMatrices } from "./layout.ts";
+import {
+  type AdapterScratch,
+  type Linear,
+  linearBackward,
+  linearForward,
+  type Weights,
+  widthOf,
+} from "./linear.ts";
 
 /** Inputs of the attention kernels that change with every batch. */
 export interface BatchViews {
@@ -32,6 +40,8 @@ export interface Scratch {
   readonly delta: View;
   /** First stage of column sums, `[T / 64, widest]`. */
   readonly partial: View;
+  /** Where there is an adapter. */
+  readonly adapter?: AdapterScratch;
 }
 
 /** One decoder layer over token trees: its activations, forward and backward. */
@@ -50,7 +60,7 @@ export interface Layer {
  */
 export function buildLayer(
   build: StepBuilder,
-  parameters: Parameters,
+  weights: Weights,
   options: {
     readonly index: number;
     readonly x: View;
@@ -63,36 +73,52 @@ export function buildLayer(
   const { index, x, capacity: T, batch, scratch } = options;
   const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
     shape;
-  const QKV = (H + 2 * K) * HD;
-  const weight = (name: string) => parameters.view(`${index}.${name}`);
+  const weight = (name: string) => weights.base.view(`${index}.${name}`);
   const gradient = (name: string) =>
-    parameters.view(`${index}.${name}`, "gradients");
+    weights.base.view(`${index}.${name}`, "gradients");
   const rows = (width: number) => gpu.buffer(T * width * 4);
   const tiles = (count: number) => count / gpu.lanes;
   const elements = (width: number) => (count: number) =>
     flat(count * width / 4 / 64);
 
-  const n1 = rows(D), rstd1 = rows(1), qkv = rows(QKV), qk = rows((H + K) * HD);
+  const n1 = rows(D), rstd1 = rows(1), n2 = rows(D), rstd2 = rows(1);
+  const qkv = rows((H + 2 * K) * HD), qk = rows((H + K) * HD);
   const attended = rows(H * HD), lse = rows(H), middle = rows(D);
-  const n2 = rows(D),
-    rstd2 = rows(1),
-    gu = rows(2 * F),
-    h = rows(F),
-    output = rows(D);
+  const gu = rows(2 * F), h = rows(F), output = rows(D);
   // The positions tell how far back a key stands, where that matters.
   const window = shape.slidingWindow ? [batch.positions] : [];
   const gains = shape.qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
   const { tileStart, tileList, tileUntil, visibleUntil, positions, rotary } =
     batch;
 
+  /** A fused matrix from one activation to the next. */
+  const linear = (
+    key: Linear["matrix"]["key"],
+    views: { readonly x: View; readonly y: View; readonly residual?: View },
+  ) => {
+    const matrix = layerMatrices(shape).find((matrix) => matrix.key === key)!;
+    const place = { layer: index, matrix };
+    const width = widthOf(place, weights);
+    const all = {
+      ...views,
+      ...(width > 0 && { h: rows(width) }),
+      ...(scratch.adapter && { scratch: scratch.adapter }),
+    };
+    return {
+      forward: linearForward(build, weights, place, all),
+      backward: (dy: View, dx: View) =>
+        linearBackward(build, weights, place, { ...all, dy, dx }),
+    };
+  };
+  const project = linear("qkv", { x: n1, y: qkv });
+  const out = linear("out", { x: attended, y: middle, residual: x });
+  const gateUp = linear("gate_up", { x: n2, y: gu });
+  const down = linear("down", { x: h, y: output, residual: middle });
+
+  const tree = [qk, qkv, visibleUntil];
   const forward = [
     build.norm(x, weight("attention_norm"), n1, rstd1),
-    build.product("NT", { N: QKV, K: D }, {
-      A: n1,
-      B: weight("qkv"),
-      C: qkv,
-      ...(shape.attentionBias && { bias: weight("qkv_bias") }),
-    }),
+    ...project.forward,
     build.step(
       "qkRope",
       [qkv, positions, rotary, qk, ...gains],
@@ -100,84 +126,41 @@ export function buildLayer(
     ),
     build.step(
       "attention",
-      [
-        qk,
-        qkv,
-        visibleUntil,
-        tileStart,
-        tileList,
-        attended,
-        lse,
-        ...window,
-      ],
+      [...tree, tileStart, tileList, attended, lse, ...window],
       (count) => [tiles(count), H],
     ),
-    build.product("NT", { N: D, K: H * HD }, {
-      A: attended,
-      B: weight("out"),
-      C: middle,
-      residual: x,
-      ...(shape.outputBias && { bias: weight("out_bias") }),
-    }),
+    ...out.forward,
     build.norm(middle, weight("mlp_norm"), n2, rstd2),
-    build.product("NT", { N: 2 * F, K: D }, {
-      A: n2,
-      B: weight("gate_up"),
-      C: gu,
-    }),
+    ...gateUp.forward,
     build.step("swiglu", [gu, h, build.rows.whole], elements(F)),
-    build.product("NT", { N: D, K: F }, {
-      A: h,
-      B: weight("down"),
-      C: output,
-      residual: middle,
-    }),
+    ...down.forward,
   ];
 
   const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
-  const mlp = [
-    build.product("NN", { N: F, K: D }, { A: dx, B: weight("down"), C: dh }),
-    ...build.weightGradient({ M: D, N: F }, {
-      A: dx,
-      B: h,
-      C: gradient("down"),
-    }),
+  /** Steps that only a trained base needs. */
+  const own = (steps: () => readonly Step[]) =>
+    weights.base.trained ? steps() : [];
+  const backward = [
+    ...down.backward(dx, dh),
     build.step("swigluBackward", [gu, dh, dgu, build.rows.whole], elements(F)),
-    build.product("NN", { N: D, K: 2 * F }, {
-      A: dgu,
-      B: weight("gate_up"),
-      C: dn,
-    }),
-    ...build.weightGradient({ M: 2 * F, N: D }, {
-      A: dgu,
-      B: n2,
-      C: gradient("gate_up"),
-    }),
-    ...build.columnSums(D, dn, gradient("mlp_norm"), partial, {
-      X: middle,
-      rstd: rstd2,
-    }),
+    ...gateUp.backward(dgu, dn),
+    ...own(() =>
+      build.columnSums(D, dn, gradient("mlp_norm"), partial, {
+        X: middle,
+        rstd: rstd2,
+      })
+    ),
     build.normBackward(middle, weight("mlp_norm"), rstd2, dn, dx, true),
-  ];
-  const attentionViews = [qk, qkv, visibleUntil];
-  const attention = [
-    build.product("NN", { N: H * HD, K: D }, {
-      A: dx,
-      B: weight("out"),
-      C: dn,
-    }),
-    ...build.weightGradient({ M: D, N: H * HD }, {
-      A: dx,
-      B: attended,
-      C: gradient("out"),
-    }),
-    ...(shape.outputBias
-      ? build.columnSums(D, dx, gradient("out_bias"), partial)
-      : []),
+    ...out.backward(dx, dn),
+    ...own(() =>
+      shape.outputBias
+        ? build.columnSums(D, dx, gradient("out_bias"), partial)
+        : []
+    ),
     build.step(
       "attentionBackwardQ",
       [
-        ...attentionViews,
+        ...tree,
         tileStart,
         tileList,
         attended,
@@ -191,7 +174,7 @@ export function buildLayer(
     ),
     build.step(
       "attentionBackwardKv",
-      [...attentionViews, tileUntil, lse, delta, dn, dqk, dqkv, ...window],
+      [...tree, tileUntil, lse, delta, dn, dqk, dqkv, ...window],
       (count) => [tiles(count), K],
     ),
     build.step(
@@ -207,34 +190,49 @@ export function buildLayer(
       (count) => [Math.ceil(count / CHUNK)],
       { CHUNK },
     ),
-    ...(shape.qkNorm
-      ? [
-        build.sumPartials(
-          { N: HD, pitch: 2 * HD, offset: 0 },
+    ...own(() => headGains(build, { gradient, partial })),
+    ...project.backward(dqkv, dn),
+    ...own(() =>
+      shape.attentionBias
+        ? build.columnSums(
+          (H + 2 * K) * HD,
+          dqkv,
+          gradient("qkv_bias"),
           partial,
-          gradient("q_norm"),
-        ),
-        build.sumPartials(
-          { N: HD, pitch: 2 * HD, offset: HD },
-          partial,
-          gradient("k_norm"),
-        ),
-      ]
-      : []),
-    build.product("NN", { N: D, K: QKV }, { A: dqkv, B: weight("qkv"), C: dn }),
-    ...build.weightGradient({ M: QKV, N: D }, {
-      A: dqkv,
-      B: n1,
-      C: gradient("qkv"),
-    }),
-    ...(shape.attentionBias
-      ? build.columnSums(QKV, dqkv, gradient("qkv_bias"), partial)
-      : []),
-    ...build.columnSums(D, dn, gradient("attention_norm"), partial, {
-      X: x,
-      rstd: rstd1,
-    }),
+        )
+        : []
+    ),
+    ...own(() =>
+      build.columnSums(D, dn, gradient("attention_norm"), partial, {
+        X: x,
+        rstd: rstd1,
+      })
+    ),
     build.normBackward(x, weight("attention_norm"), rstd1, dn, dx, true),
   ];
-  return { output, forward, backward: [...mlp, ...attention] };
+  return { output, forward, backward };
+}
+
+/** Second stage of the gradients of the gains over query and key heads. */
+function headGains(
+  build: StepBuilder,
+  { gradient, partial }: {
+    readonly gradient: (name: string) => View;
+    readonly partial: View;
+  },
+): readonly Step[] {
+  const { qkNorm, headDim: N } = build.shape;
+  if (!qkNorm) return [];
+  return [
+    build.sumPartials(
+      { N, pitch: 2 * N, offset: 0 },
+      partial,
+      gradient("q_norm"),
+    ),
+    build.sumPartials(
+      { N, pitch: 2 * N, offset: N },
+      partial,
+      gradient("k_norm"),
+    ),
+  ];
 }

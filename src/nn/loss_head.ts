@@ -134,11 +134,13 @@ export class LossHead {
               ...(first > 0 && { residual: from }),
             },
           ),
-          ...build.weightGradient({ M: N, N: D }, {
-            A: views.logits,
-            B: views.nr,
-            C: dE,
-          }),
+          ...(parameters.trained
+            ? build.weightGradient({ M: N, N: D }, {
+              A: views.logits,
+              B: views.nr,
+              C: dE,
+            })
+            : []),
         ],
       });
     }
@@ -146,13 +148,15 @@ export class LossHead {
     const dn = chunks.length % 2 === 1 ? views.dn0 : views.dn1;
     const of = { X: views.xr, rstd: views.rstd };
     this.#finish = [
-      ...build.columnSums(
-        D,
-        dn,
-        parameters.view("final_norm", "gradients"),
-        partial,
-        of,
-      ),
+      ...(parameters.trained
+        ? build.columnSums(
+          D,
+          dn,
+          parameters.view("final_norm", "gradients"),
+          partial,
+          of,
+        )
+        : []),
       build.normBackward(views.xr, gain, views.rstd, dn, views.dxr, false),
     ];
     this.#scatter = build.step(

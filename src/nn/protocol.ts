@@ -7,6 +7,7 @@ import {
   UserError,
 } from "../errors.ts";
 import type { DecoderSize } from "./decoder.ts";
+import type { GpuPolicyOptions } from "./gpu_policy.ts";
 import type {
   HostTensor,
   OptimizerState,
@@ -19,11 +20,9 @@ import type { Progress, ScheduledRequest } from "./scheduler.ts";
 import type { TransformerShape } from "./shape.ts";
 
 /** What the Worker is opened with. */
-export interface OpenArguments {
+export interface OpenArguments extends GpuPolicyOptions {
   readonly shape: TransformerShape;
   readonly weights: readonly HostTensor[];
-  readonly maxNodes: number;
-  readonly trained: boolean;
   readonly decoder: DecoderSize;
   readonly subgroups: boolean;
 }

@@ -38,9 +38,3 @@ export interface TransformerShape {
 export function roundUp(count: number, step: number): number {
   return Math.ceil(count / step) * step;
 }
-
-/** An ε as a WGSL literal. */
-export function literal(value: number): string {
-  const text = String(value);
-  return /[.e]/.test(text) ? text : `${text}.0`;
-}

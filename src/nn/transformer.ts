@@ -8,7 +8,7 @@ import {
   type Scratch,
 } from "./layer.ts";
 import { LossHead } from "./loss_head.ts";
-import type { Parameters } from "./parameters.ts";
+import { adapterScratch, type Weights } from "./linear.ts";
 import type { ScoreGradients, TreeInput, TreeScores } from "./policy.ts";
 import { RowCount } from "./row_count.ts";
 import { rotaryTable } from "./rotary.ts";
@@ -33,6 +33,7 @@ export class Transformer {
   readonly #embedBackward: Step;
   readonly #layers: readonly Layer[];
   readonly #head: LossHead;
+  readonly #trained: boolean;
   readonly #lookup: {
     readonly distinct: View;
     readonly order: View;
@@ -43,10 +44,12 @@ export class Transformer {
 
   constructor(
     planner: GemmPlanner,
-    parameters: Parameters,
+    shape: TransformerShape,
+    weights: Weights,
     options: { readonly maxNodes: number },
   ) {
-    const { gpu, shape } = parameters;
+    const { gpu } = planner;
+    const { base } = weights;
     const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
       shape;
     const T = this.#capacity = roundUp(options.maxNodes, 64);
@@ -64,6 +67,7 @@ export class Transformer {
       tileList: words(tileCapacity(T, gpu.lanes)),
       rotary: gpu.upload(rotaryTable(shape)),
     };
+    const build = new StepBuilder(gpu, planner, shape, this.#rows);
     const widest = Math.max(D, (H + 2 * K) * HD, 2 * HD);
     this.#scratch = {
       dx: words(T * D),
@@ -74,15 +78,17 @@ export class Transformer {
       dqk: words(T * (H + K) * HD),
       delta: words(T * H),
       partial: words(T / 64 * widest),
+      ...(weights.adapter && {
+        adapter: adapterScratch(build, weights, T),
+      }),
     };
     this.#lookup = {
       distinct: words(T * 4),
       order: words(T),
       counts: words(4),
     };
-    const build = new StepBuilder(gpu, planner, shape, this.#rows);
     let x = words(T * D);
-    const embedding = parameters.view("embed");
+    const embedding = base.view("embed");
     this.#embed = build.step(
       "embedding",
       [this.#batch.tokens, embedding, x, this.#rows.whole],
@@ -90,20 +96,21 @@ export class Transformer {
       { STRIDE: 1 },
     );
     const { distinct, order, counts } = this.#lookup;
+    this.#trained = base.trained;
     this.#embedBackward = build.step(
       "embeddingBackward",
       [
         distinct,
         order,
         this.#scratch.dx,
-        parameters.view("embed", "gradients"),
+        base.view("embed", "gradients"),
         counts,
       ],
       () => flat(this.#distinct),
     );
     const layers: Layer[] = [];
     for (let index = 0; index < shape.layers; index++) {
-      const layer = buildLayer(build, parameters, {
+      const layer = buildLayer(build, weights, {
         index,
         x,
         capacity: T,
@@ -115,7 +122,7 @@ export class Transformer {
     }
     this.#layers = layers;
     const { dx, partial } = this.#scratch;
-    this.#head = new LossHead(build, parameters, {
+    this.#head = new LossHead(build, base, {
       x,
       dx,
       partial,
@@ -156,6 +163,7 @@ export class Transformer {
           dispatch(op, grid(this.#padded));
         }
       }
+      if (!this.#trained) return;
       dispatch(this.#embedBackward.op, this.#embedBackward.grid(this.#padded));
     });
   }

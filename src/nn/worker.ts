@@ -57,7 +57,7 @@ async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
   const planner = await GemmPlanner.open(gpu, planFile());
   policy = new GpuPolicy(planner, options.shape, options.weights, options);
   scheduler = new Scheduler(
-    new Decoder(planner, policy.parameters, options.decoder),
+    new Decoder(planner, options.shape, policy.weights, options.decoder),
   );
   const { adapter, software, subgroups } = gpu.info;
   return { adapter, software, subgroups, allocated: gpu.allocated };
