@@ -2,9 +2,9 @@ import { ASTunerError } from "../errors.ts";
 
 /** Where and how a request is wrong, in the fields of OpenAI's error object. */
 export interface ApiErrorOptions extends ErrorOptions {
-  /** The request field that is at fault. @default null */
+  /** The request field that is at fault. @default {null} */
   readonly param?: string;
-  /** OpenAI's machine-readable code, such as `context_length_exceeded`. @default null */
+  /** OpenAI's machine-readable code, such as `context_length_exceeded`. @default {null} */
   readonly code?: string;
   /** Seconds after which trying again makes sense; sent as `Retry-After`. */
   readonly retryAfter?: number;
@@ -15,9 +15,11 @@ export type ApiErrorStatus = 400 | 401 | 404 | 413 | 429 | 500 | 503;
 
 /** A request that is answered with an error, in OpenAI's shape. */
 export class ApiError extends ASTunerError {
+  /** Tells the class in messages and logs. */
   override name = "ApiError";
   readonly #options: ApiErrorOptions;
 
+  /** An error that is sent with `status`. */
   constructor(
     readonly status: ApiErrorStatus,
     message: string,

@@ -2,19 +2,27 @@ import type { ChatToolCall } from "../model/mod.ts";
 
 /** A tool call as it is sent to the agent. */
 export interface IdentifiedToolCall extends ChatToolCall {
+  /** Unique within the episode. */
   readonly id: string;
+  /** Functions are all there is. */
   readonly type: "function";
+  /** The tool's name, and its arguments as JSON text. */
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
 /** One reply to a chat completion request. */
 export interface ChatChoice {
+  /** Its place among the replies. */
   readonly index: number;
+  /** What the model says, tool calls left out. */
   readonly content: string;
+  /** In the order in which they were made. */
   readonly toolCalls: readonly IdentifiedToolCall[];
+  /** Why it ended; `stop` where it ended itself or at a stop text. */
   readonly finishReason: "stop" | "length" | "tool_calls";
   /** Sampled ids, exactly as recorded. */
   readonly tokens: readonly number[];
+  /** Logprob of each sampled id, as the engine gave it. */
   readonly logprobs: readonly number[];
 }
 
@@ -24,11 +32,13 @@ export interface ChatPiece {
   readonly id: string;
   /** The reply it belongs to. */
   readonly index: number;
+  /** Text that goes on from the piece before. */
   readonly content: string;
   /** Complete tool calls. */
   readonly toolCalls: readonly IdentifiedToolCall[];
   /** Ids sampled since the piece before. */
   readonly tokens: readonly number[];
+  /** Logprob of each of these ids. */
   readonly logprobs: readonly number[];
 }
 
@@ -36,6 +46,7 @@ export interface ChatPiece {
 export interface ChatCompletion {
   /** The same for every piece of it: `chatcmpl-…`. */
   readonly id: string;
+  /** As many replies as the request asked for. */
   readonly choices: readonly ChatChoice[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;

@@ -22,15 +22,19 @@ export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
   /** In OpenAI's form, untouched: the chat template renders them. */
   readonly tools: readonly unknown[];
+  /** Which of the tools may, or must, be called. */
   readonly toolChoice: ToolChoice;
   /** Whether one reply may hold several tool calls. */
   readonly parallelToolCalls: boolean;
+  /** Whether the answer is sent as it is sampled. */
   readonly stream: boolean;
+  /** Whether a streamed answer ends with its usage. */
   readonly includeUsage: boolean;
   /** Number of replies to sample. */
   readonly n: number;
   /** Texts that end a reply. */
   readonly stop: readonly string[];
+  /** Whether the logprobs of the sampled tokens are sent. */
   readonly logprobs: boolean;
   /** What the agent says of sampling, and nothing else. */
   readonly sampling: Partial<Omit<Sampling, "stopTokens">>;

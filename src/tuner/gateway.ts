@@ -4,33 +4,36 @@ import type { Caller } from "./_answer_chat.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
+import { Session } from "./_session.ts";
 import { createRoutes } from "./_routes.ts";
 import type { ChatModel } from "./chat_model.ts";
-import { EpisodeSession, type OpenEpisodeOptions } from "./episode_session.ts";
+import type { EpisodeSession, OpenEpisodeOptions } from "./episode_session.ts";
 
 /** What a gateway serves, and where. */
 export interface GatewayOptions {
+  /** Samples the replies; the caller's own, and open for longer than the gateway. */
   readonly engine: Engine;
+  /** Turns text into tokens and back. */
   readonly model: ChatModel;
-  /** @default "127.0.0.1" */
+  /** Address to listen at. @default {"127.0.0.1"} */
   readonly host?: string;
-  /** 0 takes any free port. @default 0 */
+  /** Port to listen at; 0 takes any that is free. @default {0} */
   readonly port?: number;
-  /** The name that agents send as `model`. @default "policy" */
+  /** The name that agents send as `model`. @default {"policy"} */
   readonly modelName?: string;
-  /** Answers every request, whatever its key, and records nothing. @default false */
+  /** Answers every request, whatever its key, and records nothing. @default {false} */
   readonly open?: boolean;
-  /** Sampling of requests to an open gateway where they say nothing. @default the policy's own */
+  /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
   readonly sampling?: OpenEpisodeOptions["sampling"];
-  /** Further variables of the chat template, such as `enable_thinking`. @default {} */
+  /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
   readonly templateVariables?: Readonly<Record<string, unknown>>;
-  /** Largest request body. @default 8 MiB */
+  /** Largest request body. @default {8388608} */
   readonly maxBodyBytes?: number;
-  /** Requests served at once; more are told to come back. @default 4096 */
+  /** Requests served at once; more are told to come back. @default {4096} */
   readonly maxInFlight?: number;
-  /** The clock, in milliseconds since 1970. @default Date.now */
+  /** The clock, in milliseconds since 1970. @default {Date.now} */
   readonly now?: () => number;
-  /** Told of what goes wrong beyond requests and engines: bugs. @default nothing is done */
+  /** Told of what goes wrong beyond requests and engines: bugs. Without it, only the client is. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -48,9 +51,9 @@ export class Gateway {
   readonly url: string;
   readonly #options: GatewayOptions;
   readonly #renderer: PromptRenderer;
-  readonly #sessions = new Map<string, EpisodeSession>();
+  readonly #sessions = new Map<string, Session>();
   /** Serves everybody, at an open gateway. */
-  readonly #everybody: EpisodeSession | undefined;
+  readonly #everybody: Session | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   #closed = false;
 
@@ -113,11 +116,11 @@ export class Gateway {
     this.#server.unref();
   }
 
-  #open(options: OpenEpisodeOptions, recording: boolean): EpisodeSession {
+  #open(options: OpenEpisodeOptions, recording: boolean): Session {
     const { engine, model, modelName = "policy", now = Date.now } =
       this.#options;
     const { id, apiKey } = newKey();
-    const session = new EpisodeSession({
+    const session = new Session({
       id,
       baseUrl: `${this.url}/e/${id}/v1`,
       apiKey,

@@ -22,11 +22,10 @@ export type {
 export type { ChatModel } from "./chat_model.ts";
 export { parseChatRequest } from "./chat_request.ts";
 export type { ChatRequest, ToolChoice } from "./chat_request.ts";
-export { EpisodeSession } from "./episode_session.ts";
 export type {
   ChatOptions,
+  EpisodeSession,
   OpenEpisodeOptions,
-  SessionParts,
 } from "./episode_session.ts";
 export { Gateway } from "./gateway.ts";
 export type { GatewayOptions } from "./gateway.ts";

@@ -1,0 +1,222 @@
+import type { Engine } from "../engine/mod.ts";
+import { TokenTree } from "../tracker/mod.ts";
+import { CallIdentities } from "./_call_identities.ts";
+import { type ChatReply, sampleChoice } from "./_chat_call.ts";
+import { cutOffCause } from "./_cut_off_cause.ts";
+import { forcedCall } from "./_forced_call.ts";
+import type { PromptRenderer } from "./_prompt_renderer.ts";
+import { SampleMemory } from "./_sample_memory.ts";
+import { invalidKey } from "./_keys.ts";
+import { ApiError } from "./api_error.ts";
+import type { ChatChoice, ChatCompletion } from "./chat_completion.ts";
+import type { ChatModel } from "./chat_model.ts";
+import type { ChatRequest } from "./chat_request.ts";
+import type {
+  ChatOptions,
+  EpisodeSession,
+  OpenEpisodeOptions,
+} from "./episode_session.ts";
+
+/** What a session works with; set by its gateway. */
+export interface SessionParts {
+  readonly id: string;
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** Model name that agents send. */
+  readonly modelName: string;
+  readonly engine: Engine;
+  readonly model: ChatModel;
+  readonly renderer: PromptRenderer;
+  /** False where calls are neither recorded nor remembered. */
+  readonly recording: boolean;
+  readonly now: () => number;
+  /** Called once, when the session ends. */
+  readonly onEnd: () => void;
+}
+
+/** A session as the gateway keeps it. */
+export class Session implements EpisodeSession {
+  readonly id: string;
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  readonly model: string;
+  readonly tree: TokenTree;
+  readonly #parts: SessionParts;
+  readonly #options: OpenEpisodeOptions;
+  readonly #memory: SampleMemory | undefined;
+  readonly #identities: CallIdentities;
+  readonly #running = new Map<Promise<unknown>, AbortController>();
+  readonly #onSignal: () => void;
+  #lastActivity: number;
+  #calls = 0;
+  #ended = false;
+
+  constructor(parts: SessionParts, options: OpenEpisodeOptions) {
+    this.id = parts.id;
+    this.baseUrl = parts.baseUrl;
+    this.apiKey = parts.apiKey;
+    this.model = parts.modelName;
+    this.tree = options.tree ?? new TokenTree();
+    this.#parts = parts;
+    this.#options = options;
+    this.#memory = parts.recording ? new SampleMemory() : undefined;
+    this.#identities = new CallIdentities(options.seed);
+    this.#lastActivity = parts.now();
+    const { signal } = options;
+    this.#onSignal = () => void (signal && this.abort(cutOffCause(signal)));
+    signal?.addEventListener("abort", this.#onSignal, { once: true });
+  }
+
+  get calls(): number {
+    return this.#calls;
+  }
+
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  close(): Promise<void> {
+    return this.#end("the episode has ended");
+  }
+
+  abort(reason: string): Promise<void> {
+    return this.#end(reason);
+  }
+
+  async chat(
+    request: ChatRequest,
+    options: ChatOptions,
+  ): Promise<ChatCompletion> {
+    if (this.#ended) throw invalidKey();
+    const { signal } = options;
+    const cancel = new AbortController();
+    const onGone = () => cancel.abort("the client closed the connection");
+    if (signal.aborted) onGone();
+    signal.addEventListener("abort", onGone, { once: true });
+    const answer = this.#answer(request, options, cancel);
+    this.#running.set(answer, cancel);
+    this.#lastActivity = this.#parts.now();
+    try {
+      return await answer;
+    } finally {
+      signal.removeEventListener("abort", onGone);
+      this.#running.delete(answer);
+      this.#lastActivity = this.#parts.now();
+    }
+  }
+
+  async #answer(
+    request: ChatRequest,
+    { agent, onPiece }: ChatOptions,
+    cancel: AbortController,
+  ): Promise<ChatCompletion> {
+    const { engine, model, renderer } = this.#parts;
+    checkTools(request, model);
+    const prompt = renderer.render({
+      messages: request.messages,
+      tools: request.tools,
+      forced: forcedCall(request.toolChoice, model.toolFormat),
+      agent,
+      memory: this.#memory,
+    });
+    const promptTokens = prompt.tokens.length;
+    const id = `chatcmpl-${this.#nextId(agent, prompt.key)}`;
+    const call = {
+      engine,
+      model,
+      request,
+      prompt,
+      id,
+      agent,
+      room: roomAfter(promptTokens, engine.info.maxContext),
+      defaults: this.#options.sampling ?? {},
+      force: this.#options.force ?? {},
+      signal: cancel.signal,
+      onPiece,
+    };
+    const choices = await allOrNone(request.n, {
+      run: async (index) =>
+        this.#record(await sampleChoice(call, index), cancel.signal),
+      cancel: () => cancel.abort("another reply to the same request failed"),
+    });
+    return { id, choices, promptTokens };
+  }
+
+  #record(reply: ChatReply, signal: AbortSignal): ChatChoice {
+    const { call, choice, sample } = reply;
+    if (this.#parts.recording) {
+      this.tree.record(call);
+      this.#calls++;
+    }
+    if (choice === undefined) throw cutOff(signal);
+    if (sample !== undefined) this.#memory?.add(sample);
+    return choice;
+  }
+
+  #nextId(agent: string, prompt: string): string {
+    return this.#parts.recording
+      ? this.#identities.next(agent, prompt)
+      : crypto.randomUUID().replaceAll("-", "");
+  }
+
+  async #end(reason: string): Promise<void> {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#options.signal?.removeEventListener("abort", this.#onSignal);
+      this.#parts.onEnd();
+    }
+    for (const cancel of this.#running.values()) cancel.abort(reason);
+    await Promise.allSettled(this.#running.keys());
+  }
+}
+
+/** Runs `n` jobs at once; if one fails, the others are cancelled, and awaited all the same. */
+async function allOrNone<T>(
+  n: number,
+  jobs: {
+    readonly run: (index: number) => Promise<T>;
+    readonly cancel: () => void;
+  },
+): Promise<T[]> {
+  const failures: unknown[] = [];
+  const running = Array.from(
+    { length: n },
+    (_, index) =>
+      jobs.run(index).catch((error: unknown) => {
+        if (failures.push(error) === 1) jobs.cancel();
+        throw error;
+      }),
+  );
+  await Promise.allSettled(running);
+  if (failures.length > 0) throw failures[0];
+  return Promise.all(running);
+}
+
+function checkTools(request: ChatRequest, model: ChatModel): void {
+  if (request.tools.length === 0 || model.toolFormat !== undefined) return;
+  throw new ApiError(
+    400,
+    "This model's chat template has no tool calls in a format known here: leave out tools, or serve another model",
+    { param: "tools" },
+  );
+}
+
+function roomAfter(promptTokens: number, maxContext: number): number {
+  if (promptTokens < maxContext) return maxContext - promptTokens;
+  throw new ApiError(
+    400,
+    `The prompt has ${promptTokens} tokens, and the model's context holds ${maxContext} with the reply: shorten the messages`,
+    { param: "messages", code: "context_length_exceeded" },
+  );
+}
+
+function cutOff(signal: AbortSignal): ApiError {
+  return new ApiError(
+    503,
+    `The generation was cut off: ${cutOffCause(signal)}`,
+  );
+}
