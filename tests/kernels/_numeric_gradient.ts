@@ -26,3 +26,8 @@ export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
 }
+
+/** Places of some entries of an array, where a difference by each would take too long. */
+export function someEntries(length: number): number[] {
+  return Array.from({ length: 97 }, (_, i) => (i * 7919) % length);
+}

@@ -76,7 +76,8 @@ export function qkRope(
 }
 
 /**
- * Attention by an explicit mask: query q sees key k exactly when k ≤ q < visibleUntil[k].
+ * Attention by an explicit mask: query q sees key k exactly when k ≤ q < visibleUntil[k], and k stands fewer
+ * than `window` positions before q, where there is a window.
  *
  * @param qk `[T, (H + K) · HD]`
  * @param qkv `[T, (H + 2K) · HD]`, of which the last K heads are the values.
@@ -84,9 +85,13 @@ export function qkRope(
 export function attention(
   qk: ArrayLike<number>,
   qkv: ArrayLike<number>,
-  options: HeadShape & { readonly visibleUntil: ArrayLike<number> },
+  options: HeadShape & {
+    readonly visibleUntil: ArrayLike<number>;
+    readonly positions: ArrayLike<number>;
+    readonly window?: number;
+  },
 ): { readonly out: Float64Array; readonly lse: Float64Array } {
-  const { H, K, HD, visibleUntil } = options;
+  const { H, K, HD, visibleUntil, positions, window = Infinity } = options;
   const T = visibleUntil.length;
   const out = new Float64Array(T * H * HD);
   const lse = new Float64Array(T * H);
@@ -94,7 +99,10 @@ export function attention(
     for (let h = 0; h < H; h++) {
       const kv = Math.floor(h / (H / K));
       const keys: number[] = [];
-      for (let k = 0; k <= q; k++) if (q < visibleUntil[k]!) keys.push(k);
+      for (let k = 0; k <= q; k++) {
+        const near = positions[q]! - positions[k]! < window;
+        if (q < visibleUntil[k]! && near) keys.push(k);
+      }
       const scores = keys.map((k) => {
         let score = 0;
         for (let i = 0; i < HD; i++) {
