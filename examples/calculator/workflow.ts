@@ -1,7 +1,5 @@
 import OpenAI from "npm:openai@6.49.0";
-import type { Task } from "../../src/reader/mod.ts";
-import type { WorkflowOutput } from "../../src/judge/mod.ts";
-import type { Tuner } from "../../src/runner/mod.ts";
+import type { Task, Tuner, WorkflowOutput } from "../../mod.ts";
 import { calculate } from "./calculate.ts";
 
 const calculator: OpenAI.ChatCompletionFunctionTool = {

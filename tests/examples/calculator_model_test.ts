@@ -1,9 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { designBaseModel } from "../../examples/calculator/base_model.ts";
 import { initialWeights } from "../../examples/calculator/initial_weights.ts";
 import { pretrain } from "../../examples/calculator/pretrain.ts";
 import { Random } from "../../examples/calculator/random.ts";
 import { drawTranscript } from "../../examples/calculator/transcripts.ts";
-import { parseModelConfig } from "../../src/model/mod.ts";
+import { loadModelFolder, parseModelConfig } from "../../src/model/mod.ts";
 import type {
   Policy,
   ScoreGradients,
@@ -38,6 +39,19 @@ Deno.test("designBaseModel() renders transcripts as the gateway will render epis
     );
   }
   assertAlmostEquals(guesses.length / base.corpus.length, 0.4, 0.03);
+});
+
+Deno.test("the committed model folder is the one that make_model.ts writes", async () => {
+  const folder = new URL("../../examples/calculator/model/", import.meta.url);
+  for (const [name, json] of Object.entries(base.files)) {
+    const text = await Deno.readTextFile(new URL(name, folder));
+    assertEquals(JSON.parse(text), JSON.parse(JSON.stringify(json)), name);
+  }
+  const { size } = await Deno.stat(new URL("model.safetensors", folder));
+  assertTrue(size < 3e6, `${size} bytes`);
+  const model = await loadModelFolder(fileURLToPath(folder));
+  assertEquals(model.toolFormat?.name, "hermes");
+  assertEquals(model.eosIds, [base.tokenizer.tokenId("<|im_end|>")]);
 });
 
 Deno.test("designBaseModel() makes words one token and digits single", () => {

@@ -1,7 +1,5 @@
 import solve from "../../examples/calculator/workflow.ts";
-import type { Task } from "../../src/reader/mod.ts";
-import type { WorkflowOutput } from "../../src/judge/mod.ts";
-import type { Tuner } from "../../src/runner/mod.ts";
+import type { Task, Tuner, WorkflowOutput } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 
 const TASK: Task = {
