@@ -12,13 +12,16 @@ const STAGE = "__stage";
 /**
  * Runs the program and returns its exit code.
  *
- * A user's mistake is told as one message without a stack trace, on standard error.
+ * A user's mistake is told as one message on standard error; a bug keeps its stack trace.
  */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     return await runCommand(args);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError)) {
+      console.error("This is a bug in ASTuner:", error);
+      return 1;
+    }
     console.error(error.message);
     if (error instanceof UsageError) {
       console.error(`See ${programName()} --help`);
