@@ -2,8 +2,8 @@ import type { Tokenizer } from "../model/mod.ts";
 import { LruCache } from "./_lru_cache.ts";
 import { TokenHash } from "./_token_hash.ts";
 
-/** Characters of text whose tokens are kept at hand, per model. */
-const CACHED_CHARACTERS = 8 * 1024 * 1024;
+/** Memory for texts whose tokens are kept at hand. */
+const CACHE_BYTES = 32 * 1024 * 1024;
 
 /** Encodes texts, remembering those used last: a conversation repeats its history at each turn. */
 export class PieceEncoder {
@@ -13,8 +13,8 @@ export class PieceEncoder {
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
     this.#cache = new LruCache({
-      capacity: CACHED_CHARACTERS,
-      sizeOf: (text) => text.length,
+      capacity: CACHE_BYTES,
+      sizeOf: (text, ids) => text.length + 8 * ids.length,
     });
   }
 

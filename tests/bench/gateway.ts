@@ -59,7 +59,7 @@ interface Measured extends Latencies {
 }
 
 if (Deno.args[0] === "client") await runClient(JSON.parse(await stdin()));
-else await runBench(Number(Deno.args[0] ?? 5), Number(Deno.args[1] ?? 300));
+else await runBench(Number(Deno.args[0] ?? 5), Number(Deno.args[1] ?? 500));
 
 async function runBench(seconds: number, rate: number): Promise<void> {
   const bare = Deno.serve(
@@ -76,10 +76,21 @@ async function runBench(seconds: number, rate: number): Promise<void> {
     engine: instantEngine(),
     model: testModel(),
   });
-  const addresses = Array.from({ length: EPISODES }, (_, seed) => {
-    const { baseUrl, apiKey } = gateway.openEpisode({ seed });
-    return { url: `${baseUrl}/chat/completions`, key: apiKey };
-  });
+  const sessions = Array.from(
+    { length: EPISODES },
+    (_, seed) => gateway.openEpisode({ seed }),
+  );
+  // As in a run, an episode is closed when it is done.
+  const open = new Set(sessions);
+  const sweep = setInterval(() => {
+    for (const session of open) {
+      if (session.calls === 2 && open.delete(session)) void session.close();
+    }
+  }, 100);
+  const addresses = sessions.map(({ baseUrl, apiKey }) => ({
+    url: `${baseUrl}/chat/completions`,
+    key: apiKey,
+  }));
   const nowhere = [{ url: bareUrl, key: "" }];
   await measure({ addresses: addresses.splice(0, 2000), seconds: 1, rate: 0 }); // warm-up
   const half = addresses.length / 2;
@@ -106,6 +117,7 @@ async function runBench(seconds: number, rate: number): Promise<void> {
     }),
   };
   console.table(table);
+  clearInterval(sweep);
   await bare.shutdown();
 }
 
