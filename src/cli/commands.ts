@@ -141,6 +141,6 @@ export const COMMANDS: readonly Command[] = [
     positionals: ["FILTER"],
     flags: {},
     examples: [["test", "everything"], ["test tests/config", "one room"]],
-    load: () => import("./test.ts"),
+    load: () => import("./run_tests.ts"),
   },
 ];
