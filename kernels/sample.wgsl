@@ -86,7 +86,9 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     var noise = 0.0;
     if (!greedy) {
       let bits = hash(hash(limit.x + 0x9e3779b9u * state.y) ^ (i * 0x85ebca6bu));
-      noise = -log(-log((f32(bits >> 8u) + 0.5) / 16777216.0));
+      // Strictly between 0 and 1; where it is small, log(1 - u) would keep none of its digits.
+      let u = (f32(bits >> 9u) + 0.5) / 8388608.0;
+      noise = -log(select(-log(1.0 - u), u + 0.5 * u * u, u < 0.001));
     }
     let score = select(-1e30, z + noise, z >= floor);
     if (score > best) {
