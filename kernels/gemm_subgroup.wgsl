@@ -7,9 +7,16 @@
 // Each element is one chain of fma over k in rising order, whatever the tile: all kernels and tiles
 // give the same bits, and a row's result does not depend on the rows beside it.
 //
+// Rows of A are LDA long, of which the product uses the columns from A0 on; C (and R) likewise with LDC and C0: so a
+// matrix too large to be bound is multiplied in windows. HALF 1: B holds float16 pairs, 2: bfloat16 pairs.
+//
 // Grid: x = ceil(N / (S · TN)), y = ceil(M / TM). A lane holds TN columns, in fours that stand S fours apart.
 @group(0) @binding(0) var<storage, read> A: array<vec4f>;
+//! if HALF
+@group(0) @binding(1) var<storage, read> B: array<vec2u>;
+//! else
 @group(0) @binding(1) var<storage, read> B: array<vec4f>;
+//! end
 @group(0) @binding(2) var<storage, read_write> C: array<vec4f>;
 @group(0) @binding(3) var<storage, read> span: vec4u;
 //! if RESIDUAL
@@ -18,6 +25,20 @@
 //! if BIAS
 @group(0) @binding($(4 + RESIDUAL)) var<storage, read> bias: array<vec4f>;
 //! end
+
+fn weight(i: u32) -> vec4f {
+//! if HALF == 1
+  let pair = B[i];
+  return vec4f(unpack2x16float(pair.x), unpack2x16float(pair.y));
+//! else
+//! if HALF == 2
+  let pair = B[i];
+  return bitcast<vec4f>(vec4u(pair.x << 16u, pair.x & 0xffff0000u, pair.y << 16u, pair.y & 0xffff0000u));
+//! else
+  return B[i];
+//! end
+//! end
+}
 
 @compute @workgroup_size($S)
 fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group: vec3u) {
@@ -31,13 +52,13 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   //! end
 
 //! if MODE == 2
-  let m0 = row0 / 4u + lane % $((TM + 3) / 4)u;
+  let m0 = $(A0 / 4)u + row0 / 4u + lane % $((TM + 3) / 4)u;
   for (var k = span.x; k < span.y; k++) {
     //! for g in 0..(TM + 4 * S - 1) / (4 * S)
-    let a$g = A[k * $(M / 4)u + m0 + $(g * S)u];
+    let a$g = A[k * $(LDA / 4)u + m0 + $(g * S)u];
     //! end
     //! for j in 0..TN / 4
-    let b$j = B[k * $(N / 4)u + col0 + $(j * S)u];
+    let b$j = weight(k * $(N / 4)u + col0 + $(j * S)u);
     //! end
     //! for i in 0..TM
     {
@@ -50,7 +71,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
   }
 //! else
   //! for g in 0..(TM + S - 1) / S
-  let a_row$g = (row0 + $(g * S)u + lane % $(TM)u) * $(K / 4)u;
+  let a_row$g = (row0 + $(g * S)u + lane % $(TM)u) * $(LDA / 4)u + $(A0 / 4)u;
   //! end
   //! if MODE == 1
   //! for j in 0..TN / 4
@@ -64,14 +85,14 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     //! for j in 0..TN / 4
     //! if MODE == 1
     //! for n in 0..4
-    let w$(n)_$j = B[b_row$j + $(n * K / 4)u + k];
+    let w$(n)_$j = weight(b_row$j + $(n * K / 4)u + k);
     //! end
     //! for q in 0..4
     let b$(q)_$j = vec4f(w0_$j[$q], w1_$j[$q], w2_$j[$q], w3_$j[$q]);
     //! end
     //! else
     //! for q in 0..4
-    let b$(q)_$j = B[(k * 4u + $(q)u) * $(N / 4)u + col0 + $(j * S)u];
+    let b$(q)_$j = weight((k * 4u + $(q)u) * $(N / 4)u + col0 + $(j * S)u);
     //! end
     //! end
     //! end
@@ -99,7 +120,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     //! else
     {
     //! end
-      let at = (row0 + $(i)u) * $(N / 4)u + col0 + $(j * S)u;
+      let at = (row0 + $(i)u) * $(LDC / 4)u + $(C0 / 4)u + col0 + $(j * S)u;
       //! if SCALED
       c$(i)_$j *= $ALPHA;
       //! end

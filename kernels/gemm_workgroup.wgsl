@@ -4,7 +4,11 @@
 //
 // Grid: x = ceil(N / 64), y = ceil(M / 64); 16 × 16 threads of 4 × 4 elements each.
 @group(0) @binding(0) var<storage, read> A: array<f32>;
+//! if HALF
+@group(0) @binding(1) var<storage, read> B: array<u32>;
+//! else
 @group(0) @binding(1) var<storage, read> B: array<f32>;
+//! end
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
 @group(0) @binding(3) var<storage, read> span: vec4u;
 //! if RESIDUAL
@@ -16,6 +20,18 @@
 
 var<workgroup> tile_a: array<f32, 1024>; // [16 k][64 m]
 var<workgroup> tile_b: array<vec4f, 256>; // [16 k][64 n]
+
+fn weight(i: u32) -> f32 {
+//! if HALF == 1
+  return unpack2x16float(B[i / 2u])[i % 2u];
+//! else
+//! if HALF == 2
+  return bitcast<f32>(select(B[i / 2u] << 16u, B[i / 2u] & 0xffff0000u, i % 2u == 1u));
+//! else
+  return B[i];
+//! end
+//! end
+}
 
 @compute @workgroup_size(16, 16)
 fn main(
@@ -40,22 +56,22 @@ fn main(
 //! if MODE == 2
       let k = k0 + i / 64u;
       let m = row0 + i % 64u;
-      tile_a[i] = select(0.0, A[k * $(M)u + m], k < depth && m < $(M)u);
+      tile_a[i] = select(0.0, A[k * $(LDA)u + $(A0)u + m], k < depth && m < $(M)u);
 //! else
       let k = k0 + i % 16u;
-      tile_a[i % 16u * 64u + i / 16u] = select(0.0, A[(row0 + i / 16u) * $(K)u + k], k < depth);
+      tile_a[i % 16u * 64u + i / 16u] = select(0.0, A[(row0 + i / 16u) * $(LDA)u + $(A0)u + k], k < depth);
 //! end
     }
     for (var i = thread; i < 1024u; i += 256u) {
 //! if MODE == 1
       let k = k0 + i % 16u;
       let n = col0 + i / 16u;
-      let value = select(0.0, B[n * $(K)u + k], k < depth && n < $(N)u);
+      let value = select(0.0, weight(n * $(K)u + k), k < depth && n < $(N)u);
       tile_b[i % 16u * 16u + i / 64u][i / 16u % 4u] = value;
 //! else
       let k = k0 + i / 64u;
       let n = col0 + i % 64u;
-      tile_b[i / 4u][i % 4u] = select(0.0, B[k * $(N)u + n], k < depth && n < $(N)u);
+      tile_b[i / 4u][i % 4u] = select(0.0, weight(k * $(N)u + n), k < depth && n < $(N)u);
 //! end
     }
     workgroupBarrier();
@@ -80,7 +96,7 @@ fn main(
 //! else
       if (col < $(N)u) {
 //! end
-        let at = row * $(N)u + col;
+        let at = row * $(LDC)u + $(C0)u + col;
         var value = c$i[$j];
 //! if SCALED
         value *= $ALPHA;

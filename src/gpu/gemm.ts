@@ -23,7 +23,22 @@ export interface GemmShape {
   readonly K: number;
   /** Multiplies the product. @default 1 */
   readonly scale?: number;
+  /** Where A stands within wider rows. @default its own rows */
+  readonly a?: Columns;
+  /** Where C and the residual stand within wider rows. @default their own rows */
+  readonly c?: Columns;
+  /** Element type of B; arithmetic is float32 all the same. @default "f32" */
+  readonly dtype?: WeightType;
 }
+
+/** Columns within wider rows; both multiples of 4. */
+export interface Columns {
+  readonly stride: number;
+  readonly first: number;
+}
+
+/** How frozen weights rest in memory. */
+export type WeightType = "f32" | "f16" | "bf16";
 
 /** Buffers of a matrix product; C and A must hold M rounded up to {@linkcode ROW_ALIGNMENT} rows. */
 export interface GemmViews {
@@ -57,6 +72,12 @@ export interface Gemm {
 /** Tokens are padded to this many rows, the tallest tile there is. */
 export const ROW_ALIGNMENT = 64;
 
+const HALVES: Readonly<Record<WeightType, number>> = {
+  f32: 0,
+  f16: 1,
+  bf16: 2,
+};
+
 const MODES: Readonly<Record<GemmMode, number>> = { NN: 0, NT: 1, TN: 2 };
 
 /** Builds a product after `plan`. */
@@ -86,10 +107,13 @@ export function gemm(
 
 function gemmKernel(
   gpu: Gpu,
-  { mode, M, N, K, scale = 1 }: GemmShape,
+  shape: GemmShape,
   { family, TM, TN }: GemmPlan,
   epilogue: { readonly residual: boolean; readonly bias: boolean },
 ): Kernel {
+  const { mode, M, N, K, scale = 1, dtype = "f32" } = shape;
+  const a = shape.a ?? { stride: mode === "TN" ? M : K, first: 0 };
+  const c = shape.c ?? { stride: N, first: 0 };
   const source = {
     subgroup: subgroupSource,
     workgroup: workgroupSource,
@@ -106,6 +130,11 @@ function gemmKernel(
     BIAS: Number(epilogue.bias),
     SCALED: Number(scale !== 1),
     ALPHA: literal(scale),
+    HALF: HALVES[dtype],
+    LDA: a.stride,
+    A0: a.first,
+    LDC: c.stride,
+    C0: c.first,
   });
 }
 

@@ -15,6 +15,7 @@ export {
 } from "./device.ts";
 export { expand, type KernelParameters } from "./expand.ts";
 export {
+  type Columns,
   type Gemm,
   gemm,
   type GemmMode,
@@ -24,6 +25,7 @@ export {
   type GemmViews,
   literal,
   ROW_ALIGNMENT,
+  type WeightType,
 } from "./gemm.ts";
 export { GemmPlanner, type PlanStore } from "./gemm_planner.ts";
 export { planFile } from "./plan_file.ts";

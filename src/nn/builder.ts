@@ -1,4 +1,5 @@
 import {
+  type Columns,
   gemm,
   type GemmPlanner,
   type GemmViews,
@@ -8,6 +9,7 @@ import {
   literal,
   type Op,
   type View,
+  type WeightType,
 } from "../gpu/mod.ts";
 import type { RowCount } from "./row_count.ts";
 import { SOURCES } from "./_kernels.ts";
@@ -20,14 +22,16 @@ export interface Step {
   grid(rows: number): Grid;
 }
 
-/** Sizes of a product over rows. */
+/** Sizes of a product over rows; the rest is as in `GemmShape`. */
 export interface ProductSize {
   /** Most rows there will be. @default 1024 */
   readonly M?: number;
   readonly N: number;
   readonly K: number;
-  /** Multiplies the product. @default 1 */
   readonly scale?: number;
+  readonly a?: Columns;
+  readonly c?: Columns;
+  readonly dtype?: WeightType;
 }
 
 /** Rows that one subgroup normalises in turn. */
@@ -91,7 +95,12 @@ export class StepBuilder {
 
   /** The gradient of a weight: C [M, N] += A [rows, M] transposed · B [rows, N]. */
   weightGradient(
-    size: { readonly M: number; readonly N: number; readonly scale?: number },
+    size: {
+      readonly M: number;
+      readonly N: number;
+      readonly scale?: number;
+      readonly a?: Columns;
+    },
     views: Omit<GemmViews, "span">,
   ): readonly Step[] {
     const shape = { mode: "TN" as const, ...size, K: 512 };
