@@ -132,8 +132,8 @@ Deno.test("astuner train names the flag that is wrong", async () => {
       "--steps -1: train.steps must be at least 0, got -1\n",
   );
   assertMatch(
-    await wrong("--backbone", "debugg"),
-    '--backbone debugg: train.backbone must be webgpu or debug, got "debugg"; did you mean "debug"?',
+    await wrong("--backbone", "webgppu"),
+    '--backbone webgppu: train.backbone must be webgpu, got "webgppu"; did you mean "webgpu"?',
   );
 });
 

@@ -10,6 +10,7 @@ Deno.test("astuner serve speaks the OpenAI protocol until Ctrl-C", async () => {
     cwd: ROOT,
     env: ENV,
     stdout: "piped",
+    stderr: "null",
   }).spawn();
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const { value = "" } = await output.read();

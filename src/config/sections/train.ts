@@ -3,7 +3,7 @@ import { type AlgorithmConfig, algorithmSchema } from "./algorithm.ts";
 
 /** How the weights are updated. */
 export interface TrainConfig {
-  readonly backbone: "webgpu" | "debug";
+  readonly backbone: "webgpu";
   readonly steps: number;
   readonly method: "full";
   readonly algorithm: AlgorithmConfig;
@@ -21,8 +21,8 @@ export interface TrainConfig {
 
 /** Schema of `train`. */
 export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
-  backbone: z.enum(["webgpu", "debug"]).default("webgpu").describe(
-    "Who updates the weights: webgpu is this program; debug runs the episodes and updates nothing.",
+  backbone: z.enum(["webgpu"]).default("webgpu").describe(
+    "Who updates the weights: webgpu is this program.",
   ),
   steps: z.int().min(0).default(100).describe("Training steps."),
   method: z.enum(["full"]).default("full").describe(
