@@ -1,8 +1,15 @@
 import type { FloatType } from "./tensor.ts";
 
+/** Bytes of an element in each number format. */
+export const FLOAT_BYTES: Readonly<Record<FloatType, number>> = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+};
+
 /** Whether `dtype` is a number format that is read as float32. */
 export function isFloatType(dtype: string): dtype is FloatType {
-  return dtype === "F32" || dtype === "F16" || dtype === "BF16";
+  return Object.hasOwn(FLOAT_BYTES, dtype);
 }
 
 /** Float32 values of little-endian `bytes`; an F32 array shares their memory. */

@@ -11,6 +11,16 @@ export interface HostTensor {
   readonly data: Float32Array;
 }
 
+/** A tensor whose values are made when they are asked for, so that a model need not fit in memory. */
+export interface LazyTensor {
+  /** Hugging Face name. */
+  readonly name: string;
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  /** Its values, as many as the shape's product; the caller may change them. */
+  readonly read: () => Promise<Float32Array>;
+}
+
 /** Where a tensor lies in a safetensors file. */
 export interface TensorInfo {
   /** Name within its model. */

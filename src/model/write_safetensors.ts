@@ -1,7 +1,17 @@
 import { ModelError } from "../errors.ts";
-import { allFinite, decodeFloats, encodeFloats } from "./_float_types.ts";
+import {
+  allFinite,
+  decodeFloats,
+  encodeFloats,
+  FLOAT_BYTES,
+} from "./_float_types.ts";
 import { replaceFile, writeAll } from "./_replace_file.ts";
-import { elementCount, type FloatType, type HostTensor } from "./tensor.ts";
+import {
+  elementCount,
+  type FloatType,
+  type HostTensor,
+  type LazyTensor,
+} from "./tensor.ts";
 
 /** How tensors are stored. */
 export interface WriteSafetensorsOptions {
@@ -14,12 +24,14 @@ export interface WriteSafetensorsOptions {
 /**
  * Writes a safetensors file, tensors in order of their names; `path` never holds half of it.
  *
+ * Of lazy tensors one at a time is in memory.
+ *
  * @throws {ModelError} If a tensor holds a value that is not finite, or not in `dtype`.
  * @throws {RangeError} If two tensors share a name, or a shape does not match its data.
  */
 export async function writeSafetensors(
   path: string,
-  tensors: readonly HostTensor[],
+  tensors: readonly (HostTensor | LazyTensor)[],
   options: WriteSafetensorsOptions = {},
 ): Promise<void> {
   const { dtype = "F32", metadata = { format: "pt" } } = options;
@@ -27,7 +39,14 @@ export async function writeSafetensors(
   const header = buildHeader(sorted, { dtype, metadata });
   await replaceFile(path, async (file) => {
     await writeAll(file, header);
-    for (const { name, data } of sorted) {
+    for (const tensor of sorted) {
+      const data = "data" in tensor ? tensor.data : await tensor.read();
+      const { name, shape } = tensor;
+      if (elementCount(shape) !== data.length) {
+        throw new RangeError(
+          `Tensor ${name} has shape [${shape}] and ${data.length} values`,
+        );
+      }
       const bytes = encodeFloats(data, dtype);
       if (!allFinite(data) || !allFinite(decodeFloats(bytes, dtype))) {
         throw new ModelError(
@@ -42,22 +61,17 @@ export async function writeSafetensors(
 }
 
 function buildHeader(
-  tensors: readonly HostTensor[],
+  tensors: readonly (HostTensor | LazyTensor)[],
   { dtype, metadata }: Required<WriteSafetensorsOptions>,
 ): Uint8Array {
   const entries: [string, unknown][] = [["__metadata__", metadata]];
   const names = new Set<string>(["__metadata__"]);
   let end = 0;
-  for (const { name, shape, data } of tensors) {
+  for (const { name, shape } of tensors) {
     if (names.has(name)) throw new RangeError(`Two tensors are named ${name}`);
-    if (elementCount(shape) !== data.length) {
-      throw new RangeError(
-        `Tensor ${name} has shape [${shape}] and ${data.length} values`,
-      );
-    }
     names.add(name);
     const begin = end;
-    end += data.length * (dtype === "F32" ? 4 : 2);
+    end += elementCount(shape) * FLOAT_BYTES[dtype];
     entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
   }
   const json = new TextEncoder().encode(

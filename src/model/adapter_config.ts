@@ -1,0 +1,136 @@
+import { Fields } from "./_fields.ts";
+import type { JsonObject } from "./_files.ts";
+
+/** Projections that can be adapted, under their Hugging Face names. */
+export const ADAPTER_TARGETS = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+] as const;
+
+/** A projection that can be adapted. */
+export type AdapterTarget = typeof ADAPTER_TARGETS[number];
+
+/** A LoRA adapter (arXiv 2106.09685): y = x·Wᵀ + scale · (x·Aᵀ)·Bᵀ with W frozen. */
+export interface AdapterConfig {
+  /** Rows of A, columns of B. */
+  readonly rank: number;
+  /** What the scale is made of. */
+  readonly alpha: number;
+  /** The scale is alpha / √rank (rsLoRA, arXiv 2312.03732) instead of alpha / rank. */
+  readonly rslora: boolean;
+  /** The projections of every layer that are adapted. */
+  readonly targets: readonly AdapterTarget[];
+  /** Folder or Hub id of the model it stands over, where the adapter says so. */
+  readonly base?: string;
+}
+
+/** Factor of an adapter's contribution. */
+export function adapterScale(
+  { rank, alpha, rslora }: Omit<AdapterConfig, "targets">,
+): number {
+  return alpha / (rslora ? Math.sqrt(rank) : rank);
+}
+
+/** Fields of `adapter_config.json` that change nothing in what a saved adapter computes. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "auto_mapping",
+  "base_model_name_or_path",
+  // Which modules have an adapter is read off the tensors themselves.
+  "exclude_modules",
+  "inference_mode",
+  "layers_pattern",
+  "layers_to_transform",
+  "lora_alpha",
+  "lora_dropout",
+  "megatron_core",
+  "peft_type",
+  "peft_version",
+  "qalora_group_size",
+  "r",
+  "revision",
+  "runtime_config",
+  "target_modules",
+  "task_type",
+  "use_rslora",
+]);
+
+/** Ways to begin an adapter that leave the model below it as it is. */
+const PLAIN_INIT: readonly unknown[] = [
+  true,
+  false,
+  "gaussian",
+  "orthogonal",
+  "eva",
+];
+
+/**
+ * Reads the contents of PEFT's `adapter_config.json`; what its tensors adapt is `targets`.
+ *
+ * @param source What error messages call the file.
+ * @throws {ModelError} Naming the file and the field, also for every option that is not supported
+ *   (DoRA, biases, ranks or scales by pattern, further trained modules and the like).
+ */
+export function parseAdapterConfig(
+  json: JsonObject,
+  { source, targets }: {
+    readonly source: string;
+    readonly targets: readonly AdapterTarget[];
+  },
+): AdapterConfig {
+  const fields = new Fields(json, `${source}:`);
+  if (fields.text("peft_type") !== "LORA") {
+    fields.refuse("peft_type", 'is only supported as "LORA"');
+  }
+  if (!PLAIN_INIT.includes(json.init_lora_weights ?? true)) {
+    fields.refuse(
+      "init_lora_weights",
+      "is not supported, since it changes the model below: convert the adapter to plain LoRA with PEFT",
+    );
+  }
+  for (const [name, value] of Object.entries(json)) {
+    if (name === "init_lora_weights" || HARMLESS.has(name)) continue;
+    if (!isOff(value)) fields.refuse(name, "is not supported");
+  }
+  const base = json.base_model_name_or_path;
+  return {
+    rank: fields.size("r"),
+    alpha: fields.positive("lora_alpha"),
+    rslora: fields.flag("use_rslora", false),
+    targets,
+    ...(typeof base === "string" && base !== "" && { base }),
+  };
+}
+
+/** Whether a value leaves its option unused. */
+function isOff(value: unknown): boolean {
+  if (value === null || value === false || value === "none") return true;
+  return typeof value === "object" && Object.keys(value!).length === 0;
+}
+
+/** What PEFT writes into `adapter_config.json` for such an adapter. */
+export function adapterConfigJson(config: AdapterConfig): JsonObject {
+  const { rank, alpha, rslora, targets, base } = config;
+  return {
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: base ?? null,
+    inference_mode: true,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: 0,
+    use_rslora: rslora,
+    use_dora: false,
+    bias: "none",
+    fan_in_fan_out: false,
+    init_lora_weights: true,
+    target_modules: targets,
+    modules_to_save: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+  };
+}
