@@ -4,7 +4,7 @@ interface CachedToken {
   readonly slot: number;
   readonly parent: CachedToken | undefined;
   readonly children: Map<number, CachedToken>;
-  /** Running sequences that end their shared prefix here. */
+  /** Running sequences that hold this token. */
   users: number;
 }
 
@@ -29,6 +29,8 @@ export class KvCache {
   readonly #free: number[] = [];
   /** Leaves without users, least recently used first. */
   readonly #idle = new Set<CachedToken>();
+  /** Tokens without users: what can be evicted, leaf after leaf. */
+  #unused = 0;
   #root: CachedToken = root();
 
   /** @param slots Tokens the cache holds. */
@@ -40,6 +42,7 @@ export class KvCache {
   clear(): void {
     this.#root = root();
     this.#idle.clear();
+    this.#unused = 0;
     this.#free.length = 0;
     for (let slot = this.slots; slot >= 1; slot--) this.#free.push(slot);
   }
@@ -117,27 +120,33 @@ export class KvCache {
     parent.children.set(token, node);
     this.#idle.delete(parent);
     this.#idle.add(node);
+    this.#unused++;
     return node;
   }
 
   #use(node: CachedToken): void {
-    node.users++;
+    for (let at = node; at.parent; at = at.parent) {
+      if (at.users++ === 0) this.#unused--;
+    }
     this.#idle.delete(node);
   }
 
   #leave(node: CachedToken): void {
-    node.users--;
+    for (let at = node; at.parent; at = at.parent) {
+      if (--at.users === 0) this.#unused++;
+    }
     if (node.users === 0 && node.children.size === 0 && node.parent) {
       this.#idle.add(node);
     }
   }
 
-  /** Evicts until `count` slots are free; says whether they are. */
+  /** Evicts until `count` slots are free; where they are not to be had, evicts nothing and returns false. */
   #makeRoom(count: number): boolean {
+    if (this.#free.length + this.#unused < count) return false;
     while (this.#free.length < count) {
-      const [oldest] = this.#idle;
-      if (!oldest) return false;
+      const oldest: CachedToken = this.#idle.values().next().value!;
       this.#idle.delete(oldest);
+      this.#unused--;
       this.#free.push(oldest.slot);
       const parent = oldest.parent!;
       parent.children.delete(oldest.token);
