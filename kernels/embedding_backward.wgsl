@@ -1,6 +1,7 @@
 // dE[v] += Σ dX[t] over the tokens t that are v. The host sorts the positions by token id, so that each
 // distinct token is summed by one workgroup in a fixed order: no atomics.
 //
+// This window of the embedding holds the COUNT rows from FIRST on; tokens outside it are left to others.
 // distinct[u] = (token id, first, last + 1, 0) into `order`, which holds positions.
 // Grid: one workgroup a distinct token, in rows of 65535 along x.
 @group(0) @binding(0) var<storage, read> distinct: array<vec4u>;
@@ -18,11 +19,13 @@ fn main(
   let u = group.y * groups.x + group.x;
   if (u >= counts.x) { return; }
   let entry = distinct[u];
+  let row = entry.x - $(FIRST)u;
+  if (row >= $(COUNT)u) { return; }
   for (var c = local.x; c < $(D / 4)u; c += $(S)u) {
-    var sum = dE[entry.x * $(D / 4)u + c];
+    var sum = dE[row * $(D / 4)u + c];
     for (var i = entry.y; i < entry.z; i++) {
       sum += dX[order[i] * $(D / 4)u + c];
     }
-    dE[entry.x * $(D / 4)u + c] = sum;
+    dE[row * $(D / 4)u + c] = sum;
   }
 }

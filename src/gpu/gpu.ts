@@ -26,6 +26,9 @@ export interface Op {
   readonly bindGroup: GPUBindGroup;
 }
 
+/** What can be written to a buffer as it is. */
+export type GpuData = Float32Array | Uint32Array | Int32Array | Uint16Array;
+
 /** Workgroups along x, y and z. */
 export type Grid = readonly [number, number?, number?];
 
@@ -103,14 +106,14 @@ export class Gpu implements Disposable {
   }
 
   /** A storage buffer that holds `data`. */
-  upload(data: Float32Array | Uint32Array | Int32Array): View {
+  upload(data: GpuData): View {
     const view = this.buffer(data.byteLength);
     this.write(view, data);
     return view;
   }
 
   /** Writes `data` at the start of `view`, ordered before whatever is submitted next. */
-  write(view: View, data: Float32Array | Uint32Array | Int32Array): void {
+  write(view: View, data: GpuData): void {
     this.device.queue.writeBuffer(
       view.buffer,
       view.offset,

@@ -1,5 +1,6 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { flat, type Step, StepBuilder } from "./builder.ts";
+import { embed } from "./embedding.ts";
 import { layerMatrices, type LayerMatrix } from "./layout.ts";
 import {
   type AdapterScratch,
@@ -86,12 +87,11 @@ export class Decoder {
     const adapter = weights.adapter &&
       adapterScratch(build, weights, capacity);
     const { hiddenSize: D, vocabSize: V } = shape;
-    const embed = build.step(
-      "embedding",
-      [views.sequence, base.view("embed"), views.x, views.rows.whole],
-      (rows) => flat(Math.ceil(rows * D / 4 / 64)),
-      { STRIDE: 4 },
-    );
+    const lookup = embed(build, base, {
+      tokens: views.sequence,
+      stride: 4,
+      x: views.x,
+    });
     const layers: Step[] = [];
     for (let index = 0; index < shape.layers; index++) {
       layers.push(...decodeLayer(build, weights, {
@@ -102,17 +102,20 @@ export class Decoder {
       }));
     }
     const N = roundUp(V, 64);
-    const table = base.view(shape.tieEmbeddings ? "embed" : "head");
-    this.#prefill = [embed, ...layers];
+    const table = base.windows(shape.tieEmbeddings ? "embed" : "head");
+    this.#prefill = [...lookup, ...layers];
     this.#decode = [
-      embed,
+      ...lookup,
       ...layers,
       build.norm(views.x, base.view("final_norm"), views.n, views.rstd),
-      build.product("NT", { N, K: D }, {
-        A: views.n,
-        B: table,
-        C: views.logits,
-      }),
+      ...table.map(({ firstRow, rows, dtype, weights: B }) =>
+        build.product("NT", {
+          N: rows,
+          K: D,
+          dtype,
+          c: { stride: N, first: firstRow },
+        }, { A: views.n, B, C: views.logits })
+      ),
       build.step(
         "sample",
         [

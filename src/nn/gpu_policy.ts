@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import type { GemmPlanner, View } from "../gpu/mod.ts";
+import type { GemmPlanner, View, WeightType } from "../gpu/mod.ts";
 import { adapterLayout, type LoraShape, modelLayout } from "./layout.ts";
 import type { Weights } from "./linear.ts";
 import { Optimizer } from "./optimizer.ts";
@@ -21,6 +21,8 @@ export interface GpuPolicyOptions {
   readonly maxNodes: number;
   /** Whether gradients and optimizer state are held. */
   readonly trained: boolean;
+  /** How frozen matrices rest in memory; arithmetic is float32 all the same. @default "f32" */
+  readonly dtype?: WeightType;
   /** Trains an adapter over the frozen weights, rather than the weights. */
   readonly adapter?: {
     readonly lora: LoraShape;
@@ -53,18 +55,21 @@ export class GpuPolicy {
     options: GpuPolicyOptions,
   ) {
     const { gpu } = planner;
-    const { trained, adapter } = options;
+    const { trained, adapter, dtype = "f32" } = options;
     this.#planner = planner;
     this.#shape = shape;
     this.#options = options;
-    const base = new Parameters(gpu, modelLayout(shape), trained && !adapter);
+    const base = new Parameters(gpu, modelLayout(shape), {
+      trained: trained && !adapter,
+      dtype,
+    });
     base.write(weights);
     if (adapter) {
       const { lora } = adapter;
       const parameters = new Parameters(
         gpu,
         adapterLayout(shape, lora),
-        trained,
+        { trained },
       );
       parameters.write(adapter.weights);
       this.parameters = parameters;

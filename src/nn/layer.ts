@@ -38,6 +38,8 @@ export interface Scratch {
   readonly dqk: View;
   /** `[T, H]`. */
   readonly delta: View;
+  /** `[T, max(D, H · HD, F)]` */
+  readonly spare: View;
   /** First stage of column sums, `[T / 64, widest]`. */
   readonly partial: View;
   /** Where there is an adapter. */
@@ -107,7 +109,12 @@ export function buildLayer(
     return {
       forward: linearForward(build, weights, place, all),
       backward: (dy: View, dx: View) =>
-        linearBackward(build, weights, place, { ...all, dy, dx }),
+        linearBackward(build, weights, place, {
+          ...all,
+          dy,
+          dx,
+          spare: scratch.spare,
+        }),
     };
   };
   const project = linear("qkv", { x: n1, y: qkv });

@@ -15,8 +15,9 @@ export interface Part {
 export interface Fused {
   readonly key: string;
   readonly parts: readonly Part[];
-  /** Elements, padding included. */
-  readonly size: number;
+  /** Rows of a matrix, padding included; a gain or bias is one row. */
+  readonly rows: number;
+  readonly columns: number;
   /** Matrices decay; gains and biases do not. */
   readonly matrix: boolean;
 }
@@ -104,7 +105,7 @@ export function layerMatrices(shape: TransformerShape): readonly LayerMatrix[] {
 /** All parameters of a model; the vocabulary is padded to 64 rows that are never chosen. */
 export function modelLayout(shape: TransformerShape): readonly Fused[] {
   const { hiddenSize: D, headDim: HD, vocabSize: V } = shape;
-  const padded = roundUp(V, 64) * D;
+  const padded = roundUp(V, 64);
   const fused = [stack("embed", [["model.embed_tokens.weight", V, D]], padded)];
   for (let layer = 0; layer < shape.layers; layer++) {
     const prefix = `model.layers.${layer}`;
@@ -178,7 +179,8 @@ export function adapterLayout(
       fused.push({
         key: `${layer}.${matrix.key}.A`,
         matrix: true,
-        size: width * matrix.input,
+        rows: width,
+        columns: matrix.input,
         parts: targets.map((target, i) => ({
           name: name(target.name, "A"),
           shape: [lora.rank, matrix.input],
@@ -203,7 +205,8 @@ export function adapterLayout(
       fused.push({
         key: `${layer}.${matrix.key}.B`,
         matrix: true,
-        size: outputs * width,
+        rows: outputs,
+        columns: width,
         parts,
       });
     }
@@ -211,17 +214,23 @@ export function adapterLayout(
   return fused;
 }
 
-/** Tensors stacked by rows, `[name, ...shape]` each. */
+/** Tensors stacked by rows, `[name, ...shape]` each, padded to `rows` rows. */
 function stack(
   key: string,
   tensors: readonly (readonly [string, ...number[]])[],
-  size?: number,
+  rows?: number,
 ): Fused {
+  const matrix = tensors[0]!.length > 2;
+  const sizes = tensors.map(([, ...shape]) =>
+    shape.reduce((product, dim) => product * dim, 1)
+  );
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const columns = matrix ? tensors[0]![2]! : total;
   let offset = 0;
-  const parts = tensors.map(([name, ...shape]) => {
-    const part = { name, shape, offset, pitch: shape[1] ?? shape[0]! };
-    offset += shape.reduce((product, dim) => product * dim, 1);
+  const parts = tensors.map(([name, ...shape], i) => {
+    const part = { name, shape, offset, pitch: columns };
+    offset += sizes[i]!;
     return part;
   });
-  return { key, parts, size: size ?? offset, matrix: tensors[0]!.length > 2 };
+  return { key, parts, rows: rows ?? total / columns, columns, matrix };
 }

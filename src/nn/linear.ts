@@ -1,4 +1,4 @@
-import type { View } from "../gpu/mod.ts";
+import { slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
 import {
   adapterWidth,
@@ -78,16 +78,23 @@ export function linearForward(
   const [N, K] = [outputs(matrix), matrix.input];
   const width = widthOf(linear, weights);
   const key = `${layer}.${matrix.key}`;
-  const bias = weights.base.has(`${key}_bias`)
-    ? { bias: weights.base.view(`${key}_bias`) }
-    : {};
-  const W = weights.base.view(key);
-  if (width === 0) {
-    const rest = residual ? { residual } : {};
-    return [
-      build.product("NT", { N, K }, { A: x, B: W, C: y, ...bias, ...rest }),
-    ];
-  }
+  /** y = x·Wᵀ + added, window by window. */
+  const own = (added?: View) =>
+    weights.base.windows(key).map(({ firstRow, rows, dtype, weights: B }) =>
+      build.product("NT", {
+        N: rows,
+        K,
+        dtype,
+        c: { stride: N, first: firstRow },
+      }, {
+        A: x,
+        B,
+        C: y,
+        ...(added && { residual: added }),
+        ...biasOf(weights.base, key, firstRow, rows),
+      })
+    );
+  if (width === 0) return own(residual);
   const { parameters, lora } = weights.adapter!;
   const { output } = views.scratch!;
   const h = views.h!;
@@ -103,14 +110,19 @@ export function linearForward(
       C: output,
       ...(residual && { residual }),
     }),
-    build.product("NT", { N, K }, {
-      A: x,
-      B: W,
-      C: y,
-      residual: output,
-      ...bias,
-    }),
+    ...own(output),
   ];
+}
+
+/** The part of a bias that belongs to a window. */
+function biasOf(
+  base: Parameters,
+  key: string,
+  firstRow: number,
+  rows: number,
+): { readonly bias?: View } {
+  if (!base.has(`${key}_bias`)) return {};
+  return { bias: slice(base.view(`${key}_bias`), firstRow * 4, rows * 4) };
 }
 
 /** Gradients of {@linkcode linearForward}: dx from dy, and those of whatever is trained. */
@@ -118,31 +130,57 @@ export function linearBackward(
   build: StepBuilder,
   weights: Weights,
   linear: Linear,
-  views: LinearViews & { readonly dy: View; readonly dx: View },
+  views: LinearViews & {
+    readonly dy: View;
+    readonly dx: View;
+    /** As large as dx; needed where the matrix has several windows. */
+    readonly spare: View;
+  },
 ): readonly Step[] {
   const { layer, matrix } = linear;
-  const { x, dy, dx } = views;
+  const { x, dy, dx, spare } = views;
   const [N, K] = [outputs(matrix), matrix.input];
   const key = `${layer}.${matrix.key}`;
-  const W = weights.base.view(key);
+  const windows = weights.base.windows(key);
   const own = weights.base.trained
-    ? build.weightGradient({ M: N, N: K }, {
-      A: dy,
-      B: x,
-      C: weights.base.view(key, "gradients"),
-    })
+    ? windows.flatMap(({ firstRow, rows, gradients }) =>
+      build.weightGradient({
+        M: rows,
+        N: K,
+        a: { stride: N, first: firstRow },
+      }, { A: dy, B: x, C: gradients })
+    )
     : [];
   const width = widthOf(linear, weights);
-  if (width === 0) {
-    return [
-      build.product("NN", { N: K, K: N }, { A: dy, B: W, C: dx }),
-      ...own,
-    ];
-  }
-  const { parameters, lora } = weights.adapter!;
-  const { input, dh } = views.scratch!;
-  const h = views.h!;
-  const { scale } = lora;
+  const low = width === 0 ? [] : adapterBackward(build, weights, linear, views);
+  // A sum may not be added to in place, so it goes back and forth and ends in dx.
+  let sum = width === 0 ? undefined : views.scratch!.input;
+  const through = windows.map(({ firstRow, rows, dtype, weights: B }, i) => {
+    const residual = sum;
+    sum = (windows.length - i) % 2 === 1 ? dx : spare;
+    return build.product("NN", {
+      N: K,
+      K: rows,
+      dtype,
+      a: { stride: N, first: firstRow },
+    }, { A: dy, B, C: sum, ...(residual && { residual }) });
+  });
+  return [...low, ...through, ...own];
+}
+
+/** Gradients of A and B, and what flows through them into `scratch.input`. */
+function adapterBackward(
+  build: StepBuilder,
+  weights: Weights,
+  linear: Linear,
+  { x, dy, scratch, h }: LinearViews & { readonly dy: View },
+): readonly Step[] {
+  const { layer, matrix } = linear;
+  const [N, K] = [outputs(matrix), matrix.input];
+  const key = `${layer}.${matrix.key}`;
+  const { parameters, lora: { scale } } = weights.adapter!;
+  const width = widthOf(linear, weights);
+  const { input, dh } = scratch!;
   return [
     build.product("NN", { N: width, K: N, scale }, {
       A: dy,
@@ -161,17 +199,10 @@ export function linearBackward(
     }),
     ...build.weightGradient({ M: N, N: width, scale }, {
       A: dy,
-      B: h,
+      B: h!,
       C: parameters.view(`${key}.B`, "gradients"),
     }),
     ...keepBlocks(build, weights, linear),
-    build.product("NN", { N: K, K: N }, {
-      A: dy,
-      B: W,
-      C: dx,
-      residual: input,
-    }),
-    ...own,
   ];
 }
 

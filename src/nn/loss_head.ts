@@ -1,5 +1,6 @@
 import { type Gpu, slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
+import { bytesOf } from "./half.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeScores } from "./policy.ts";
 import { RowCount } from "./row_count.ts";
@@ -65,12 +66,13 @@ export class LossHead {
       build.norm(views.xr, gain, views.nr, views.rstd),
     ];
     const chunks: VocabularyChunk[] = [];
-    for (let first = 0; first < V; first += width) {
-      const N = Math.min(width, roundUp(V - first, 64));
-      const E = slice(parameters.view(table), first * D * 4, N * D * 4);
+    for (const { first, window, N } of stretches(parameters, table, width)) {
+      const offset = (first - window.firstRow) * D;
+      const bytes = bytesOf(window.dtype);
+      const E = slice(window.weights, offset * bytes, N * D * bytes);
       const dE = slice(
-        parameters.view(table, "gradients"),
-        first * D * 4,
+        window.gradients,
+        parameters.trained ? offset * 4 : 0,
         N * D * 4,
       );
       const literals = {
@@ -84,7 +86,7 @@ export class LossHead {
         ? [views.dn1, views.dn0]
         : [views.dn0, views.dn1];
       chunks.push({
-        logits: build.product("NT", { N, K: D }, {
+        logits: build.product("NT", { N, K: D, dtype: window.dtype }, {
           A: views.nr,
           B: E,
           C: views.logits,
@@ -126,7 +128,7 @@ export class LossHead {
           ),
           build.product(
             "NN",
-            { N: D, K: N },
+            { N: D, K: N, dtype: window.dtype },
             {
               A: views.logits,
               B: E,
@@ -246,6 +248,16 @@ export class LossHead {
         dispatch(op, grid(R));
       }
     });
+  }
+}
+
+/** Stretches of the vocabulary of at most `width` entries, none across two windows. */
+function* stretches(parameters: Parameters, table: string, width: number) {
+  for (const window of parameters.windows(table)) {
+    for (let row = 0; row < window.rows; row += width) {
+      const N = Math.min(width, window.rows - row);
+      yield { first: window.firstRow + row, window, N };
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
-import { type Gpu, slice, type View } from "../gpu/mod.ts";
+import { type Gpu, slice, type View, type WeightType } from "../gpu/mod.ts";
+import { bytesOf, pack, unpack } from "./half.ts";
 import type { Fused, Part } from "./layout.ts";
 import type { HostTensor } from "./policy.ts";
 import { roundUp } from "./shape.ts";
@@ -10,6 +11,8 @@ export interface Arena {
   readonly matrix: boolean;
   /** Elements. */
   readonly size: number;
+  /** Element type of the weights; the others are float32. */
+  readonly dtype: WeightType;
   readonly weights: View;
   /** These three are the weights themselves, never written, unless trained. */
   readonly gradients: View;
@@ -21,36 +24,67 @@ export interface Arena {
 /** Which of an arena's buffers. */
 export type ArenaBuffer = "weights" | "gradients" | "m" | "v";
 
-/** Where a fused tensor lies. */
-interface Place {
-  readonly arena: Arena;
-  readonly offset: number;
-  readonly fused: Fused;
+/** Rows of a matrix that one binding reaches. */
+export interface Window {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly dtype: WeightType;
+  readonly weights: View;
+  readonly gradients: View;
 }
 
-/** Parameters on the GPU, in a few arenas of equal layout for weights, gradients and moments. */
+/** A stretch of a fused tensor's rows, and where it lies. */
+interface Place {
+  readonly fused: Fused;
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly arena: Arena;
+  /** First element within the arena. */
+  readonly offset: number;
+}
+
+/** Options of {@linkcode Parameters}. */
+export interface ParametersOptions {
+  /** Whether there are gradients and moments as well. */
+  readonly trained: boolean;
+  /** How the matrices rest; what is trained is float32. @default "f32" */
+  readonly dtype?: WeightType;
+  /** Most bytes of a binding. @default the device's limit */
+  readonly bindingBytes?: number;
+}
+
+/**
+ * Parameters on the GPU, in arenas of equal layout for weights, gradients and moments.
+ *
+ * A device binds a limited stretch of memory at once (128 MiB on software Vulkan), so no arena exceeds that, and a matrix
+ * that does is cut into windows of whole rows.
+ */
 export class Parameters {
   readonly arenas: readonly Arena[];
-  readonly #places: ReadonlyMap<string, Place>;
+  readonly trained: boolean;
+  readonly #places: ReadonlyMap<string, readonly Place[]>;
 
   constructor(
     readonly gpu: Gpu,
     layout: readonly Fused[],
-    /** Whether there are gradients and moments as well. */
-    readonly trained: boolean,
+    options: ParametersOptions,
   ) {
-    const limit = gpu.device.limits.maxStorageBufferBindingSize / 4;
+    const {
+      trained,
+      dtype = "f32",
+      bindingBytes = gpu.device.limits.maxStorageBufferBindingSize,
+    } = options;
     const arenas: Arena[] = [];
-    const places = new Map<string, Place>();
-    for (const group of pack(layout, limit)) {
-      const size = group.reduce(
-        (sum, tensor) => sum + roundUp(tensor.size, 64),
-        0,
-      );
-      const weights = gpu.buffer(size * 4);
+    const places = new Map<string, Place[]>();
+    for (const group of groupByArena(layout, bindingBytes / 4)) {
+      const { matrix } = group[0]!.fused;
+      const size = group.reduce((sum, { length }) => sum + length, 0);
+      const type = matrix && !trained ? dtype : "f32";
+      const weights = gpu.buffer(size * bytesOf(type));
       const arena = {
-        matrix: group[0]!.matrix,
+        matrix,
         size,
+        dtype: type,
         weights,
         gradients: trained ? gpu.buffer(size * 4) : weights,
         m: trained ? gpu.buffer(size * 4) : weights,
@@ -58,11 +92,14 @@ export class Parameters {
       };
       arenas.push(arena);
       let offset = 0;
-      for (const tensor of group) {
-        places.set(tensor.key, { arena, offset, fused: tensor });
-        offset += roundUp(tensor.size, 64);
+      for (const { fused, firstRow, rows, length } of group) {
+        const known = places.get(fused.key) ?? [];
+        known.push({ fused, firstRow, rows, arena, offset });
+        places.set(fused.key, known);
+        offset += length;
       }
     }
+    this.trained = trained;
     this.arenas = arenas;
     this.#places = places;
   }
@@ -72,10 +109,30 @@ export class Parameters {
     return this.#places.has(key);
   }
 
-  /** A fused tensor such as `3.qkv`, in one of the arena's buffers. */
-  view(key: string, buffer: ArenaBuffer = "weights"): View {
-    const { arena, offset, fused } = this.#places.get(key)!;
-    return slice(arena[buffer], offset * 4, roundUp(fused.size, 64) * 4);
+  /** The windows of a fused matrix such as `3.qkv`, by rows. */
+  windows(key: string): readonly Window[] {
+    return this.#places.get(key)!.map(
+      ({ fused, firstRow, rows, arena, offset }) => {
+        const length = rows * fused.columns;
+        const part = (view: View, bytes: number) =>
+          slice(view, offset * bytes, roundUp(length * bytes, 256));
+        return {
+          firstRow,
+          rows,
+          dtype: arena.dtype,
+          weights: part(arena.weights, bytesOf(arena.dtype)),
+          gradients: part(
+            arena.gradients,
+            this.trained ? 4 : bytesOf(arena.dtype),
+          ),
+        };
+      },
+    );
+  }
+
+  /** A fused tensor that is sure to fit one binding: a gain, a bias, an adapter's matrix. */
+  view(key: string, buffer: "weights" | "gradients" = "weights"): View {
+    return this.windows(key)[0]![buffer];
   }
 
   /**
@@ -86,35 +143,62 @@ export class Parameters {
   write(tensors: Iterable<HostTensor>, buffer: ArenaBuffer = "weights"): void {
     const byName = new Map<string, HostTensor>();
     for (const tensor of tensors) byName.set(tensor.name, tensor);
-    for (const { arena, offset, fused } of this.#places.values()) {
+    for (const [{ fused }] of this.#places.values() as Iterable<[Place]>) {
       for (const part of fused.parts) {
-        const { data } = checked(part, byName.get(part.name));
-        const columns = part.shape.at(-1)!;
-        // Rows that stand side by side go over in one piece.
-        const stretch = part.pitch === columns ? data.length : columns;
-        for (let at = 0; at < data.length; at += stretch) {
-          const into = offset + part.offset + at / columns * part.pitch;
-          const view = slice(arena[buffer], into * 4, stretch * 4);
-          this.gpu.write(view, data.subarray(at, at + stretch));
-        }
+        this.#writePart(
+          fused.key,
+          part,
+          checked(part, byName.get(part.name)),
+          buffer,
+        );
+      }
+    }
+  }
+
+  #writePart(
+    key: string,
+    part: Part,
+    { data }: HostTensor,
+    buffer: ArenaBuffer,
+  ): void {
+    const columns = part.shape.at(-1)!;
+    const total = data.length / columns;
+    const { pitch } = part;
+    const top = Math.floor(part.offset / pitch);
+    for (const { arena, firstRow, rows, offset } of this.#places.get(key)!) {
+      const from = Math.max(0, firstRow - top);
+      const to = Math.min(total, firstRow + rows - top);
+      const dtype = buffer === "weights" ? arena.dtype : "f32";
+      // Rows that stand side by side go over together, as many as make a few megabytes.
+      const step = pitch === columns
+        ? Math.max(1, Math.floor(2 ** 22 / columns))
+        : 1;
+      for (let row = from; row < to; row += step) {
+        const end = Math.min(to, row + step);
+        const into = offset + (row + top - firstRow) * pitch +
+          part.offset % pitch;
+        const values = pack(data.subarray(row * columns, end * columns), dtype);
+        const view = slice(
+          arena[buffer],
+          into * bytesOf(dtype),
+          values.byteLength,
+        );
+        this.gpu.write(view, values);
       }
     }
   }
 
   /** Reads a buffer of the arenas back as named tensors. */
   async read(buffer: ArenaBuffer = "weights"): Promise<readonly HostTensor[]> {
-    const tensors: HostTensor[] = [];
+    const tensors = new Map<Part, HostTensor>();
     for (const arena of this.arenas) {
       const [bytes] = await this.gpu.read([{ view: arena[buffer] }]);
-      const values = new Float32Array(bytes!);
-      for (const place of this.#places.values()) {
-        if (place.arena !== arena) continue;
-        for (const part of place.fused.parts) {
-          tensors.push(extract(values, place.offset, part));
-        }
+      const values = unpack(bytes!, buffer === "weights" ? arena.dtype : "f32");
+      for (const place of [...this.#places.values()].flat()) {
+        if (place.arena === arena) extract(values, place, tensors);
       }
     }
-    return tensors;
+    return [...tensors.values()];
   }
 
   /** Zeroes the gradients. */
@@ -125,7 +209,7 @@ export class Parameters {
   /** A copy of the weights on the GPU; `into` takes an earlier one's place. */
   snapshot(into?: readonly View[]): readonly View[] {
     const copies = into ??
-      this.arenas.map(({ size }) => this.gpu.buffer(size * 4));
+      this.arenas.map(({ weights }) => this.gpu.buffer(weights.size));
     this.gpu.copy(this.arenas.map(({ weights }, i) => [weights, copies[i]!]));
     return copies;
   }
@@ -149,38 +233,76 @@ function checked(part: Part, tensor?: HostTensor): HostTensor {
   return tensor;
 }
 
-function extract(values: Float32Array, offset: number, part: Part): HostTensor {
-  const { name, shape, pitch } = part;
-  const columns = shape.at(-1)!;
-  const count = shape.reduce((product, size) => product * size, 1);
-  const data = new Float32Array(count);
-  for (let at = 0; at < count; at += columns) {
-    const from = offset + part.offset + at / columns * pitch;
-    data.set(values.subarray(from, from + columns), at);
+/** Copies the rows that `place` holds of its parts. */
+function extract(
+  values: Float32Array,
+  { fused, firstRow, rows, offset }: Place,
+  tensors: Map<Part, HostTensor>,
+): void {
+  for (const part of fused.parts) {
+    const { name, shape, pitch } = part;
+    const columns = shape.at(-1)!;
+    const count = shape.reduce((product, size) => product * size, 1);
+    const tensor = tensors.get(part) ??
+      { name, shape, data: new Float32Array(count) };
+    tensors.set(part, tensor);
+    const top = Math.floor(part.offset / pitch);
+    const from = Math.max(0, firstRow - top);
+    const to = Math.min(count / columns, firstRow + rows - top);
+    for (let row = from; row < to; row++) {
+      const at = offset + (row + top - firstRow) * pitch + part.offset % pitch;
+      tensor.data.set(values.subarray(at, at + columns), row * columns);
+    }
   }
-  return { name, shape, data };
 }
 
-/** Groups tensors into arenas of at most `limit` elements, matrices and vectors apart. */
-function pack(
+/** A stretch of a tensor's rows that goes into one arena. */
+interface Stretch {
+  readonly fused: Fused;
+  readonly firstRow: number;
+  readonly rows: number;
+  /** Elements taken up, padding included. */
+  readonly length: number;
+}
+
+/** Cuts tensors into stretches and groups those into arenas of at most `limit` elements, matrices and vectors apart. */
+function groupByArena(
   tensors: readonly Fused[],
   limit: number,
-): readonly (readonly Fused[])[] {
-  const groups: Fused[][] = [];
+): readonly (readonly Stretch[])[] {
+  const groups: Stretch[][] = [];
   for (const matrix of [true, false]) {
-    let group: Fused[] = [];
+    let group: Stretch[] = [];
     let size = 0;
-    for (const tensor of tensors) {
-      if (tensor.matrix !== matrix) continue;
-      if (group.length > 0 && size + roundUp(tensor.size, 64) > limit) {
-        groups.push(group);
-        group = [];
-        size = 0;
+    for (const fused of tensors) {
+      if (fused.matrix !== matrix) continue;
+      for (const stretch of cut(fused, limit)) {
+        if (group.length > 0 && size + stretch.length > limit) {
+          groups.push(group);
+          group = [];
+          size = 0;
+        }
+        group.push(stretch);
+        size += stretch.length;
       }
-      group.push(tensor);
-      size += roundUp(tensor.size, 64);
     }
     if (group.length > 0) groups.push(group);
   }
   return groups;
+}
+
+/** Whole rows, as many as fit, in multiples of 64 so that the stretches of other buffers stay aligned. */
+function cut(fused: Fused, limit: number): readonly Stretch[] {
+  const { rows, columns } = fused;
+  const most = rows * columns <= limit
+    ? rows
+    : Math.max(64, Math.floor(limit / columns / 64) * 64);
+  const stretches: Stretch[] = [];
+  for (let firstRow = 0; firstRow < rows; firstRow += most) {
+    const count = Math.min(most, rows - firstRow);
+    // 128 elements of two bytes make the 256 bytes at which a binding may begin.
+    const length = roundUp(count * columns, 128);
+    stretches.push({ fused, firstRow, rows: count, length });
+  }
+  return stretches;
 }

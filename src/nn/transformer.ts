@@ -1,6 +1,7 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { UserError } from "../errors.ts";
-import { flat, type Step, StepBuilder } from "./builder.ts";
+import { type Step, StepBuilder } from "./builder.ts";
+import { embed, embedBackward } from "./embedding.ts";
 import {
   type BatchViews,
   buildLayer,
@@ -29,11 +30,10 @@ export class Transformer {
   readonly #rows: RowCount;
   readonly #batch: BatchViews;
   readonly #scratch: Scratch;
-  readonly #embed: Step;
-  readonly #embedBackward: Step;
+  readonly #embed: readonly Step[];
+  readonly #embedBackward: readonly Step[];
   readonly #layers: readonly Layer[];
   readonly #head: LossHead;
-  readonly #trained: boolean;
   readonly #lookup: {
     readonly distinct: View;
     readonly order: View;
@@ -77,6 +77,7 @@ export class Transformer {
       dqkv: words(T * (H + 2 * K) * HD),
       dqk: words(T * (H + K) * HD),
       delta: words(T * H),
+      spare: words(T * Math.max(D, H * HD, F)),
       partial: words(T / 64 * widest),
       ...(weights.adapter && {
         adapter: adapterScratch(build, weights, T),
@@ -88,26 +89,18 @@ export class Transformer {
       counts: words(4),
     };
     let x = words(T * D);
-    const embedding = base.view("embed");
-    this.#embed = build.step(
-      "embedding",
-      [this.#batch.tokens, embedding, x, this.#rows.whole],
-      (count) => flat(count * D / 4 / 64),
-      { STRIDE: 1 },
-    );
-    const { distinct, order, counts } = this.#lookup;
-    this.#trained = base.trained;
-    this.#embedBackward = build.step(
-      "embeddingBackward",
-      [
-        distinct,
-        order,
-        this.#scratch.dx,
-        base.view("embed", "gradients"),
-        counts,
-      ],
-      () => flat(this.#distinct),
-    );
+    this.#embed = embed(build, base, {
+      tokens: this.#batch.tokens,
+      stride: 1,
+      x,
+    });
+    this.#embedBackward = base.trained
+      ? embedBackward(build, base, {
+        ...this.#lookup,
+        dx: this.#scratch.dx,
+        groups: () => this.#distinct,
+      })
+      : [];
     const layers: Layer[] = [];
     for (let index = 0; index < shape.layers; index++) {
       const layer = buildLayer(build, weights, {
@@ -143,7 +136,7 @@ export class Transformer {
   async forward(input: TreeInput): Promise<TreeScores> {
     this.#load(input);
     this.#gpu.submit((dispatch) => {
-      dispatch(this.#embed.op, this.#embed.grid(this.#padded));
+      for (const { op, grid } of this.#embed) dispatch(op, grid(this.#padded));
       for (const layer of this.#layers) {
         for (const { op, grid } of layer.forward) {
           dispatch(op, grid(this.#padded));
@@ -163,8 +156,9 @@ export class Transformer {
           dispatch(op, grid(this.#padded));
         }
       }
-      if (!this.#trained) return;
-      dispatch(this.#embedBackward.op, this.#embedBackward.grid(this.#padded));
+      for (const { op, grid } of this.#embedBackward) {
+        dispatch(op, grid(this.#padded));
+      }
     });
   }
 
