@@ -2,7 +2,11 @@ import { ModelError } from "../errors.ts";
 import { findChatTemplate } from "./_find_chat_template.ts";
 import type { ChatTemplate } from "./chat_template.ts";
 import { detectToolFormat } from "./detect_tool_format.ts";
-import { loadModelWeights, type ModelWeights } from "./load_model_weights.ts";
+import {
+  loadModelWeights,
+  type ModelWeights,
+  readModelConfig,
+} from "./load_model_weights.ts";
 import { loadTokenizer } from "./load_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ToolFormat } from "./tool_format.ts";
@@ -28,8 +32,8 @@ export interface ModelFolder extends ModelWeights {
  *   another shape or one too many, or the tokenizer has more tokens than the embedding has rows.
  */
 export async function loadModelFolder(path: string): Promise<ModelFolder> {
-  const { config, tensors } = await loadModelWeights(path);
-  const [tokenizer, template] = await Promise.all([
+  const [config, tokenizer, template] = await Promise.all([
+    readModelConfig(path),
     loadTokenizer(path),
     findChatTemplate(path),
   ]);
@@ -39,12 +43,11 @@ export async function loadModelFolder(path: string): Promise<ModelFolder> {
     );
   }
   return {
+    ...await loadModelWeights(path),
     path,
-    config,
     tokenizer,
     template,
     toolFormat: template && detectToolFormat(template.text),
     eosIds: tokenizer.eosIds,
-    tensors,
   };
 }

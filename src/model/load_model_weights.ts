@@ -21,11 +21,20 @@ export interface ModelWeights {
  *   another shape or one too many.
  */
 export async function loadModelWeights(path: string): Promise<ModelWeights> {
-  const source = `${path}/config.json`;
-  const config = parseModelConfig(await readJson(source), source);
+  const config = await readModelConfig(path);
   const tensors = await openWeights(path);
   checkShapes(path, { config, tensors });
   return { config, tensors };
+}
+
+/**
+ * Reads the `config.json` of a model folder.
+ *
+ * @throws {ModelError} If it is missing, malformed or describes what is not supported.
+ */
+export async function readModelConfig(path: string): Promise<ModelConfig> {
+  const source = `${path}/config.json`;
+  return parseModelConfig(await readJson(source), source);
 }
 
 function checkShapes(

@@ -34,7 +34,7 @@ export type { Adapter } from "./load_adapter.ts";
 export { loadChatTemplate } from "./load_chat_template.ts";
 export { loadModelFolder } from "./load_model_folder.ts";
 export type { ModelFolder } from "./load_model_folder.ts";
-export { loadModelWeights } from "./load_model_weights.ts";
+export { loadModelWeights, readModelConfig } from "./load_model_weights.ts";
 export type { ModelWeights } from "./load_model_weights.ts";
 export { loadTokenizer } from "./load_tokenizer.ts";
 export type { Architecture, ModelConfig, RopeScaling } from "./model_config.ts";
