@@ -18,31 +18,52 @@ export interface YamlFile {
 }
 
 /**
- * Parses YAML 1.2 text; duplicate keys and unknown tags are mistakes.
+ * Parses a file of YAML 1.2; duplicate keys and unknown tags are mistakes.
  *
  * @param name The file's name, for the messages.
  * @throws {ConfigError} Where the text is not YAML.
  */
 export function parseYamlFile(text: string, name: string): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-  });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  const mistake = document.errors[0] ?? document.warnings[0];
-  if (mistake !== undefined) {
-    throw new ConfigError(
-      `${at(mistake.pos[0])}: This is not valid YAML: ${mistake.message}`,
-    );
-  }
+  const { document, value } = parseYaml(text, at, lines);
   return {
-    value: document.toJS() ?? {},
+    value: value ?? {},
     locate: (path) => at(offsetOf(document, path)),
   };
+}
+
+/**
+ * Parses YAML 1.2 text.
+ *
+ * @param at Names the place of an offset, for the messages.
+ * @throws {ConfigError} Where the text is not YAML.
+ */
+export function parseYaml(
+  text: string,
+  at: (offset: number) => string,
+  lineCounter = new LineCounter(),
+): { readonly document: Document; readonly value: unknown } {
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const mistake = document.errors[0] ?? document.warnings[0];
+  if (mistake !== undefined) {
+    throw notYaml(at(mistake.pos[0]), mistake);
+  }
+  try {
+    return { document, value: document.toJS() };
+  } catch (error) {
+    // An alias without its anchor, or so many that they would fill the memory.
+    throw notYaml(at(0), error as Error);
+  }
+}
+
+function notYaml(where: string, cause: Error): ConfigError {
+  return new ConfigError(`${where}: This is not valid YAML: ${cause.message}`, {
+    cause,
+  });
 }
 
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {

@@ -26,6 +26,7 @@ export type { CheckpointConfig } from "./sections/checkpoint.ts";
 export type { EngineConfig } from "./sections/engine.ts";
 export type { EvalConfig } from "./sections/eval.ts";
 export type { JudgeConfig } from "./sections/judge.ts";
+export type { LoraConfig } from "./sections/lora.ts";
 export type { ModelConfig } from "./sections/model.ts";
 export type { MonitorConfig } from "./sections/monitor.ts";
 export type { RolloutConfig } from "./sections/rollout.ts";

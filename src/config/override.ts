@@ -1,5 +1,5 @@
-import { parseDocument } from "../deps/yaml.ts";
 import { ConfigError } from "../errors.ts";
+import { parseYaml } from "./_yaml_file.ts";
 
 /** A value given outside the YAML file; it wins over the file's. */
 export interface Override {
@@ -37,12 +37,6 @@ export function flagOverride(
   text: string,
   source: string,
 ): Override {
-  const document = parseDocument(text, { prettyErrors: false });
-  const mistake = document.errors[0] ?? document.warnings[0];
-  if (mistake !== undefined) {
-    throw new ConfigError(
-      `${source}: The value is not valid YAML: ${mistake.message}`,
-    );
-  }
-  return { key, value: document.toJS(), source };
+  const { value } = parseYaml(text, () => source);
+  return { key, value, source };
 }

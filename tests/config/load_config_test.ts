@@ -142,7 +142,7 @@ Deno.test("loadConfig() names the flag that is wrong", async () => {
   assertMatch(await refusal("", ["__proto__.x=1"]), "--set __proto__.x=1: ");
   assertMatch(
     await refusal("", ["seed=[1"]),
-    "--set seed=[1: The value is not",
+    "--set seed=[1: This is not",
   );
 });
 
@@ -195,6 +195,11 @@ Deno.test("loadConfig() refuses a file that is no YAML, or no map", async () => 
     "run.yaml:4:1: This is not valid YAML",
   );
   assertMatch(await refusal("name: !!wrong x"), "run.yaml:4:7: ");
+  assertMatch(await refusal("name: *nobody"), "Unresolved alias");
+  assertMatch(
+    await refusal("", ["name=*nobody"]),
+    "--set name=*nobody: This is",
+  );
   using folder = new TestFolder({ "list.yaml": "- 1", "empty.yaml": "" });
   await assertRejects(
     () => loadConfig({ file: `${folder.path}/list.yaml` }),

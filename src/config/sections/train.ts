@@ -1,11 +1,13 @@
 import { z } from "../../deps/zod.ts";
 import { type AlgorithmConfig, algorithmSchema } from "./algorithm.ts";
+import { type LoraConfig, loraSchema } from "./lora.ts";
 
 /** How the weights are updated. */
 export interface TrainConfig {
   readonly backbone: "webgpu";
   readonly steps: number;
-  readonly method: "full";
+  readonly method: "full" | "lora";
+  readonly lora: LoraConfig;
   readonly algorithm: AlgorithmConfig;
   readonly learning_rate: number;
   readonly warmup_steps: number;
@@ -25,9 +27,10 @@ export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
     "Who updates the weights: webgpu is this program.",
   ),
   steps: z.int().min(0).default(100).describe("Training steps."),
-  method: z.enum(["full"]).default("full").describe(
-    "Which weights are trained: full trains all of them.",
+  method: z.enum(["full", "lora"]).default("full").describe(
+    "Which weights are trained: all of them, or a low-rank adapter beside the frozen ones.",
   ),
+  lora: loraSchema,
   algorithm: algorithmSchema,
   learning_rate: z.number().positive().default(1e-5).describe(
     "Learning rate at its height.",
