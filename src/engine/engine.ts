@@ -64,6 +64,11 @@ export interface GenerateRequest {
   readonly sampling: Sampling;
   /** Cancels the generation. */
   readonly signal?: AbortSignal;
+  /**
+   * Of several servers, requests with the same key go to the same one, whose cache then holds what
+   * they have in common.
+   */
+  readonly affinity?: string;
   /** Called with each batch of new tokens as it is sampled; used for streaming. */
   readonly onTokens?: (
     tokens: readonly number[],
@@ -86,6 +91,8 @@ export interface Generation {
   readonly finishReason: FinishReason;
   /** Policy version of the weights that sampled these tokens. */
   readonly policyVersion: number;
+  /** Why nothing may be learnt from this sample; absent where it is right to the token. */
+  readonly invalid?: string;
 }
 
 /** How an engine is doing. */

@@ -1,9 +1,9 @@
 /**
  * Engines: token ids in, sampled token ids and logprobs out.
  *
- * One interface, several carriers: the embedded WebGPU engine lives here, vLLM will stand beside it.
- * An engine knows nothing of text, chat, episodes or rewards. It owns its key-value cache and its
- * batch; whoever opened it closes it.
+ * One interface, two carriers: the embedded WebGPU engine, and vLLM servers over HTTP, which get
+ * trained weights through a `WeightSink`. An engine knows nothing of text, chat, episodes or rewards.
+ * It owns its key-value cache and its batch; whoever opened it closes it.
  *
  * @module
  */
@@ -13,3 +13,11 @@ export {
   type OpenWebGpuOptions,
   type WebGpu,
 } from "./open_webgpu.ts";
+export {
+  openVllm,
+  type OpenVllmOptions,
+  type Vllm,
+  type VllmServer,
+} from "./vllm/open_vllm.ts";
+export type { VllmStats } from "./vllm/vllm_engine.ts";
+export type { WeightSink } from "./weight_sink.ts";

@@ -1,0 +1,19 @@
+import type { Lease, ServedWeights } from "./_served_weights.ts";
+
+/** The weights that the servers were started with. */
+export class FixedWeights implements ServedWeights {
+  readonly sink: undefined = undefined;
+  readonly #lease: Lease;
+
+  constructor(model: string, readonly version: number) {
+    this.#lease = { model, version, release() {} };
+  }
+
+  lease(): Lease {
+    return this.#lease;
+  }
+
+  async restore(): Promise<void> {}
+
+  async retire(): Promise<void> {}
+}

@@ -1,0 +1,71 @@
+import type { CompletionReader, SampledTokens } from "./_completion_reader.ts";
+import { IdleLimit } from "./_idle_limit.ts";
+import { readEvents } from "./_read_events.ts";
+import type { Server } from "./_server.ts";
+import { ServerError } from "./_server_error.ts";
+
+/** How a stream is followed. */
+export interface StreamCompletionOptions {
+  readonly reader: CompletionReader;
+  readonly signal: AbortSignal | undefined;
+  /** Longest time without news. */
+  readonly idleMs: number;
+  readonly onTokens: (sampled: SampledTokens) => void;
+}
+
+/**
+ * Sends a completion request and reads its stream to the end. Closing the stream early, as `signal`
+ * does, has the server abort the request.
+ *
+ * @throws {ServerError} If the stream ends before the completion does.
+ */
+export async function streamCompletion(
+  server: Server,
+  body: unknown,
+  options: StreamCompletionOptions,
+): Promise<void> {
+  const { signal, idleMs } = options;
+  const idle = new AbortController();
+  using limit = new IdleLimit(idleMs, () => idle.abort());
+  const signals = signal ? [signal, idle.signal] : [idle.signal];
+  try {
+    const response = await server.send("/v1/completions", {
+      body,
+      signal: AbortSignal.any(signals),
+    });
+    for await (const events of readEvents(response.body!)) {
+      limit.touch();
+      for (const data of events) takeEvent(server, data, options);
+    }
+  } catch (cause) {
+    if (idle.signal.aborted) {
+      const seconds = idleMs / 1000;
+      throw server.error("silent", `has said nothing for ${seconds} s`, {
+        cause,
+      });
+    }
+    if (cause instanceof ServerError) throw cause;
+    throw server.error("broken", `broke off its answer: ${cause}`, { cause });
+  }
+  if (options.reader.finishReason === undefined) {
+    throw server.error(
+      "broken",
+      "ended its answer before the completion ended",
+    );
+  }
+}
+
+function takeEvent(
+  server: Server,
+  data: string,
+  { reader, onTokens }: StreamCompletionOptions,
+): void {
+  if (data === "[DONE]") return;
+  const event = JSON.parse(data);
+  if (event.error) {
+    const words = event.error.message ?? JSON.stringify(event.error);
+    throw server.error("failed", `ended its answer with an error: ${words}`);
+  }
+  const sampled = reader.take(event);
+  if (sampled.tokens.length > 0) onTokens(sampled);
+}

@@ -1,0 +1,155 @@
+import { EngineError } from "../../errors.ts";
+import type {
+  Engine,
+  EngineHealth,
+  EngineInfo,
+  GenerateRequest,
+  Generation,
+} from "../engine.ts";
+import type { Gate } from "./_gate.ts";
+import { generate, type GenerateOptions } from "./_generate.ts";
+import { type LogprobsMode, wrongLogprobs } from "./_logprobs_mode.ts";
+import { scoreSequence } from "./_score_sequence.ts";
+import type { ServedWeights } from "./_served_weights.ts";
+import type { Server } from "./_server.ts";
+import type { ServerFailure } from "./_server_error.ts";
+import type { ServerPool } from "./_server_pool.ts";
+
+/** What has happened between an engine and its servers. */
+export interface VllmStats {
+  /** Generations asked for. */
+  readonly generations: number;
+  /** Requests that failed, by how; each was sent again, or its generation failed. */
+  readonly failures: Readonly<Partial<Record<ServerFailure, number>>>;
+  /** Generations that nothing may be learnt from. */
+  readonly invalid: number;
+}
+
+/** What an engine is made of; put together by `openVllm`. */
+export interface VllmEngineParts {
+  readonly model: string;
+  readonly maxContext: number;
+  readonly logprobsMode: LogprobsMode;
+  readonly servers: readonly Server[];
+  readonly pool: ServerPool;
+  readonly weights: ServedWeights;
+  readonly gate: Gate;
+  readonly limits: Pick<
+    GenerateOptions,
+    "idleMs" | "retries" | "backoffMs" | "patienceMs"
+  >;
+}
+
+/** Generates by vLLM servers. */
+export class VllmEngine implements Engine {
+  readonly #parts: VllmEngineParts;
+  readonly #failures: Partial<Record<ServerFailure, number>> = {};
+  #invalid = 0;
+  #generations = 0;
+  #closed = false;
+
+  /** Use `openVllm`. */
+  constructor(parts: VllmEngineParts) {
+    this.#parts = parts;
+  }
+
+  get info(): EngineInfo {
+    const { model, maxContext, weights } = this.#parts;
+    return { kind: "vllm", model, maxContext, policyVersion: weights.version };
+  }
+
+  /** Counts since the engine was opened. */
+  get stats(): VllmStats {
+    return {
+      generations: this.#generations,
+      failures: { ...this.#failures },
+      invalid: this.#invalid,
+    };
+  }
+
+  async generate(request: GenerateRequest): Promise<Generation> {
+    const { gate, weights, pool, limits, logprobsMode } = this.#parts;
+    const sampling = this.#clamped(request);
+    this.#generations++;
+    if (!await gate.enter(request.signal)) {
+      const policyVersion = weights.version;
+      return { tokens: [], logprobs: [], finishReason: "abort", policyVersion };
+    }
+    const lease = weights.lease();
+    try {
+      const generation = await generate({ ...request, sampling }, {
+        ...limits,
+        pool,
+        lease,
+        onFailure: ({ failure }) => {
+          this.#failures[failure] = (this.#failures[failure] ?? 0) + 1;
+        },
+      });
+      const invalid = generation.invalid ??
+        wrongLogprobs(logprobsMode, sampling);
+      if (invalid === undefined) return generation;
+      this.#invalid++;
+      return { ...generation, invalid };
+    } finally {
+      lease.release();
+      gate.leave();
+    }
+  }
+
+  async score(
+    sequences: readonly (readonly number[])[],
+  ): Promise<Float32Array[]> {
+    const { gate, weights, servers } = this.#parts;
+    // vLLM 0.32 on CPUs dies of prompt logprobs beside other requests once adapters can be loaded.
+    const alone = weights.sink?.kind === "lora";
+    await (alone ? gate.close() : gate.enter());
+    const { model, release } = weights.lease();
+    const scored: Promise<Float32Array>[] = [];
+    try {
+      for (const [at, tokens] of sequences.entries()) {
+        // In turn, so that a probe of the served weights sees every server.
+        const server = servers[at % servers.length]!;
+        scored.push(scoreSequence(server, { model, tokens }));
+        if (alone) await scored[at];
+      }
+      return await Promise.all(scored);
+    } finally {
+      await Promise.allSettled(scored);
+      release();
+      if (alone) gate.open();
+      else gate.leave();
+    }
+  }
+
+  async health(): Promise<EngineHealth> {
+    const { servers, pool } = this.#parts;
+    const answers = await Promise.allSettled(
+      servers.map((server) => server.text("/health")),
+    );
+    return {
+      ok: answers.some(({ status }) => status === "fulfilled"),
+      running: pool.inFlight,
+      waiting: pool.waiting,
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  /** Sampling that fits into the context. */
+  #clamped({ tokens, sampling }: GenerateRequest): GenerateRequest["sampling"] {
+    if (this.#closed) throw new EngineError("The engine was closed");
+    const { maxContext } = this.#parts;
+    const room = maxContext - tokens.length;
+    if (tokens.length > 0 && room > 0) {
+      return { ...sampling, maxTokens: Math.min(sampling.maxTokens, room) };
+    }
+    throw new EngineError(
+      tokens.length === 0
+        ? "The prompt has no tokens"
+        : `The prompt has ${tokens.length} tokens, but the context ends at ${maxContext}`,
+    );
+  }
+}
