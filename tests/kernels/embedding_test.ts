@@ -14,7 +14,7 @@ for (const { dialect, gpu } of await bothDialects()) {
     for (const STRIDE of [1, 4]) {
       const tokens = hashedIntegers("tokens", T * STRIDE, V);
       const [, , Y] = await runKernel(gpu, "embedding", {
-        parameters: { D, STRIDE },
+        parameters: { D, STRIDE, FIRST: 0, COUNT: V, HALF: 0 },
         buffers: [tokens, E, new Float32Array((T + 1) * D), rowCount(T)],
         grid: FOLDED,
       });
@@ -45,7 +45,7 @@ for (const { dialect, gpu } of await bothDialects()) {
       for (let i = 0; i < D; i++) expected[token * D + i]! += dX[t * D + i]!;
     });
     const [, , , result] = await runKernel(gpu, "embeddingBackward", {
-      parameters: { D },
+      parameters: { D, FIRST: 0, COUNT: V },
       buffers: [
         Uint32Array.from(distinct),
         order,
@@ -63,7 +63,7 @@ for (const { dialect, gpu } of await bothDialects()) {
     const R = index.length;
     const X = hashed("X", T * D);
     const [, , Y] = await runKernel(gpu, "gatherRows", {
-      parameters: { D },
+      parameters: { D, FIRST: 0, COUNT: V },
       buffers: [index, X, new Float32Array(R * D), rowCount(R)],
       grid: FOLDED,
     });
@@ -80,7 +80,7 @@ for (const { dialect, gpu } of await bothDialects()) {
     });
     // The last row is padding.
     const [, , dX] = await runKernel(gpu, "scatterRows", {
-      parameters: { D },
+      parameters: { D, FIRST: 0, COUNT: V },
       buffers: [index, Y, before, rowCount(R - 1)],
       grid: [4, 2],
     });
