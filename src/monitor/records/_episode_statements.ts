@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ChatMessage } from "../../model/mod.ts";
 import type { Recorded, TokenTree } from "../../tracker/mod.ts";
 import { MessageTree } from "./_message_tree.ts";
@@ -37,12 +37,12 @@ export class EpisodeStatements {
     tokenText: (id: number) => TokenText,
   ) {
     this.#tokenText = tokenText;
-    this.#group = insertInto(database, "groups", 11);
-    this.#episode = insertInto(database, "episodes", 27);
-    this.#texts = insertInto(database, "episode_texts", 6);
-    this.#call = insertInto(database, "calls", 23);
-    this.#message = insertInto(database, "messages", 7);
-    this.#toolCall = insertInto(database, "tool_calls", 6);
+    this.#group = insertInto(database, "groups");
+    this.#episode = insertInto(database, "episodes");
+    this.#texts = insertInto(database, "episode_texts");
+    this.#call = insertInto(database, "calls");
+    this.#message = insertInto(database, "messages");
+    this.#toolCall = insertInto(database, "tool_calls");
     this.#token = database.prepare(
       "INSERT OR IGNORE INTO vocabulary VALUES (?, ?, ?)",
     );
@@ -53,19 +53,20 @@ export class EpisodeStatements {
     const { key, task, episodes } = group;
     const rewards = episodes.map(({ reward }) => reward)
       .filter((reward) => !Number.isNaN(reward));
-    const { lastInsertRowid } = this.#group.run(
-      null,
-      context.step,
-      context.kind,
+    const { lastInsertRowid } = this.#group.run({
+      step: context.step,
+      kind: context.kind,
       key,
-      task.id,
-      task.query,
-      episodes.length,
-      episodes.filter(({ success }) => success).length,
-      episodes.filter(({ error }) => error !== undefined).length,
-      rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
-      rewards.length === 0 ? null : Math.max(...rewards) - Math.min(...rewards),
-    );
+      task: task.id,
+      query: task.query,
+      episodes: episodes.length,
+      solved: episodes.filter(({ success }) => success).length,
+      failed: episodes.filter(({ error }) => error !== undefined).length,
+      reward: rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length,
+      spread: rewards.length === 0
+        ? null
+        : Math.max(...rewards) - Math.min(...rewards),
+    });
     for (const episode of episodes) {
       this.#writeEpisode(episode, Number(lastInsertRowid), context);
     }
@@ -77,45 +78,30 @@ export class EpisodeStatements {
     { step, kind, findScores = () => undefined }: Context,
   ): void {
     const { tree, error, metrics, metadata, log, exchanges = [] } = episode;
-    const about = summarise(episode, findScores);
-    const { lastInsertRowid } = this.#episode.run(
-      null,
+    const { agents, ...numbers } = summarise(episode, findScores);
+    const { lastInsertRowid } = this.#episode.run({
       group,
       step,
       kind,
-      episode.index,
-      episode.task.id,
-      episode.reward,
-      Number(episode.success),
-      about.advantage,
-      JSON.stringify(about.agents),
-      about.calls,
-      about.nodes,
-      about.unrolled,
-      about.sampled,
-      about.branches,
-      about.untrainable,
-      about.cut,
-      about.clipped,
-      about.logprobMin,
-      about.logprobMean,
-      about.gapMax,
-      about.gapMean,
-      about.versionMin,
-      about.versionMax,
-      episode.attempts,
-      episode.seconds,
-      error?.stage ?? null,
-    );
+      place: episode.index,
+      task: episode.task.id,
+      reward: episode.reward,
+      success: Number(episode.success),
+      agents: JSON.stringify(agents),
+      ...numbers,
+      attempts: episode.attempts,
+      seconds: episode.seconds,
+      stage: error?.stage ?? null,
+    });
     const id = Number(lastInsertRowid);
-    this.#texts.run(
-      id,
-      episode.id,
-      error?.message ?? null,
-      JSON.stringify(metrics),
-      JSON.stringify(metadata),
+    this.#texts.run({
+      episode: id,
+      name: episode.id,
+      error: error?.message ?? null,
+      parts: JSON.stringify(metrics),
+      metadata: JSON.stringify(metadata),
       log,
-    );
+    });
     const messages = new MessageTree(exchanges);
     this.#writeMessages(id, messages);
     this.#writeTokens(tree);
@@ -123,28 +109,27 @@ export class EpisodeStatements {
     tree.calls.forEach((call, number) => {
       const said = messages.calls.get(call.id);
       const scores = findScores(episode.id, call.id);
-      this.#call.run(
-        null,
-        id,
+      this.#call.run({
+        episode: id,
         number,
-        call.id,
-        call.agent,
-        call.promptLength,
-        call.sampledLength,
-        call.shared,
-        call.added,
-        call.added > 0 ? tree.parents[first]! : call.leaf,
-        call.temperature,
-        call.finishReason,
-        call.policyVersion,
-        call.branch ? JSON.stringify(call.branch) : null,
-        call.untrainable ?? null,
-        said?.prompt ?? null,
-        said?.reply ?? null,
-        packed(tree.tokens.subarray(first, first + call.added)),
-        packed(call.logprobs),
+        name: call.id,
+        agent: call.agent,
+        prompt: call.promptLength,
+        sampled: call.sampledLength,
+        shared: call.shared,
+        added: call.added,
+        after: call.added > 0 ? tree.parents[first]! : call.leaf,
+        temperature: call.temperature,
+        finish: call.finishReason,
+        version: call.policyVersion,
+        branch: call.branch ? JSON.stringify(call.branch) : null,
+        untrainable: call.untrainable ?? null,
+        prompt_message: said?.prompt ?? null,
+        reply_message: said?.reply ?? null,
+        path: packed(tree.tokens.subarray(first, first + call.added)),
+        logprobs: packed(call.logprobs),
         ...scoreBlobs(call, scores),
-      );
+      });
       first += call.added;
     });
   }
@@ -152,20 +137,27 @@ export class EpisodeStatements {
   #writeMessages(episode: number, { nodes }: MessageTree): void {
     nodes.forEach(({ parent, message }, number) => {
       const { role, name, tool_call_id } = message;
-      this.#message.run(
+      this.#message.run({
         episode,
         number,
         parent,
         role,
-        name ?? null,
-        textOf(message),
-        tool_call_id ?? null,
-      );
+        name: name ?? null,
+        content: textOf(message),
+        tool_call_id: tool_call_id ?? null,
+      });
       message.tool_calls?.forEach(({ id, function: called }, at) => {
         const given = called.arguments;
-        const json = typeof given === "string" ? given : JSON.stringify(given);
-        const key = [episode, number, at];
-        this.#toolCall.run(...key, id ?? null, called.name, json ?? "");
+        this.#toolCall.run({
+          episode,
+          message: number,
+          number: at,
+          id: id ?? null,
+          name: called.name,
+          arguments: typeof given === "string"
+            ? given
+            : JSON.stringify(given) ?? "",
+        });
       });
     });
   }
@@ -180,32 +172,30 @@ export class EpisodeStatements {
   }
 }
 
-function insertInto(
-  database: DatabaseSync,
-  table: string,
-  columns: number,
-): StatementSync {
-  const marks = new Array(columns).fill("?").join(", ");
-  return database.prepare(`INSERT INTO ${table} VALUES (${marks})`);
+/** A statement that inserts an object by its column names; columns left out are null. */
+function insertInto(database: DatabaseSync, table: string): StatementSync {
+  const columns = database.prepare(`PRAGMA table_info("${table}")`).all()
+    .map(({ name }) => `:${name}`);
+  return database.prepare(
+    `INSERT INTO ${table} VALUES (${columns.join(", ")})`,
+  );
 }
 
-/** Advantage, trainer, reference, ratio and clipped; what says nothing takes no space. */
+/** The blobs of a call's scores; what says nothing takes no space. */
 function scoreBlobs(
   { sampledLength }: Recorded,
   scores: CallScores | undefined,
-): SQLInputValue[] {
-  if (scores === undefined || sampledLength === 0) {
-    return [null, null, null, null, null];
-  }
+): Record<string, Uint8Array | null> {
+  if (scores === undefined || sampledLength === 0) return {};
   const { advantage, trainer, reference, ratio, clipped } = scores;
   const alike = advantage.every((value) => value === advantage[0]);
-  return [
-    packed(alike ? advantage.subarray(0, 1) : advantage),
-    packed(trainer),
-    reference === undefined ? null : packed(reference),
-    ratio.every((value) => value === 1) ? null : packed(ratio),
-    clipped.every((side) => side === 0) ? null : packed(clipped),
-  ];
+  return {
+    advantage: packed(alike ? advantage.subarray(0, 1) : advantage),
+    trainer: packed(trainer),
+    reference: reference === undefined ? null : packed(reference),
+    ratio: ratio.every((value) => value === 1) ? null : packed(ratio),
+    clipped: clipped.every((side) => side === 0) ? null : packed(clipped),
+  };
 }
 
 function textOf({ content }: ChatMessage): string {

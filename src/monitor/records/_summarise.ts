@@ -1,7 +1,7 @@
 import type { Recorded, TokenTree } from "../../tracker/mod.ts";
 import type { CallScores, FindScores, RecordedEpisode } from "./types.ts";
 
-/** What tables show of an episode, and sort and filter by. */
+/** What tables show of an episode, and sort and filter by, under the names of its columns. */
 export interface EpisodeSummary {
   readonly advantage: number | null;
   /** Names of its agents, in order of their first call. */
@@ -18,13 +18,13 @@ export interface EpisodeSummary {
   readonly cut: number;
   /** Tokens whose gradient was stopped by a bound of the ratio. */
   readonly clipped: number;
-  readonly logprobMin: number | null;
-  readonly logprobMean: number | null;
+  readonly logprob_min: number | null;
+  readonly logprob_mean: number | null;
   /** Largest |trainer − engine logprob|. */
-  readonly gapMax: number | null;
-  readonly gapMean: number | null;
-  readonly versionMin: number | null;
-  readonly versionMax: number | null;
+  readonly gap_max: number | null;
+  readonly gap_mean: number | null;
+  readonly version_min: number | null;
+  readonly version_max: number | null;
 }
 
 /** Sums up an episode; numbers that nothing is known for are null. */
@@ -58,12 +58,12 @@ export function summarise(
     untrainable: total(tree, (call) => Number(call.untrainable !== undefined)),
     cut: total(tree, (call) => Number(call.finishReason === "length")),
     clipped,
-    logprobMin: logprobs.min,
-    logprobMean: logprobs.mean,
-    gapMax: gaps.max,
-    gapMean: gaps.mean,
-    versionMin: versions.min,
-    versionMax: versions.max,
+    logprob_min: logprobs.min,
+    logprob_mean: logprobs.mean,
+    gap_max: gaps.max,
+    gap_mean: gaps.mean,
+    version_min: versions.min,
+    version_max: versions.max,
   };
 }
 

@@ -24,6 +24,8 @@ export type SortKey = typeof SORT_KEYS[number];
 export interface EpisodeQuery {
   /** What they were run for: `train`, `sampled` or `greedy`. */
   readonly kind?: string;
+  /** Number of their group. */
+  readonly group?: number;
   /** First step. */
   readonly from?: number;
   /** Last step. */
@@ -71,6 +73,7 @@ export function conditionOf(query: EpisodeQuery): Condition {
   }
   const { task, agent, outcome, having = [] } = query;
   add("kind = ?", query.kind);
+  add('"group" = ?', query.group);
   add("step >= ?", query.from);
   add("step <= ?", query.to);
   add("reward >= ?", query.minReward);

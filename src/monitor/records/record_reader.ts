@@ -5,6 +5,9 @@ import {
   readSeries,
   type SeriesQuery,
 } from "./_metric_series.ts";
+import { type Finding, readHealth } from "./_health.ts";
+import { type GroupDetail, readGroup } from "./_read_group.ts";
+import { type SharedStretch, sharedTokens } from "./_shared_tokens.ts";
 import { type EpisodeDetail, readEpisode } from "./_read_episode.ts";
 import { conditionOf, type EpisodeQuery, orderOf } from "./episode_query.ts";
 import type { TokenText } from "./types.ts";
@@ -66,8 +69,6 @@ export class RecordReader implements Disposable {
       this.database.prepare("SELECT key, value FROM meta").all()
         .map(({ key, value }) => [String(key), String(value)]),
     );
-    const { step } = this.database.prepare("SELECT max(step) step FROM steps")
-      .get()!;
     const agents = this.database.prepare(
       `SELECT DISTINCT value FROM (SELECT agents FROM episodes ORDER BY id DESC LIMIT 1000),
        json_each(agents) ORDER BY value`,
@@ -75,9 +76,16 @@ export class RecordReader implements Disposable {
     return {
       model: meta.get("model") ?? "",
       config: meta.get("config") ?? "",
-      lastStep: Number(step ?? 0),
+      lastStep: this.lastStep(),
       agents: agents.map(({ value }) => String(value)),
     };
+  }
+
+  /** Last step that was recorded; 0 before the first. */
+  lastStep(): number {
+    const { step } = this.database.prepare("SELECT max(step) step FROM steps")
+      .get()!;
+    return Number(step ?? 0);
   }
 
   /** The run's metrics. */
@@ -106,6 +114,21 @@ export class RecordReader implements Disposable {
   /** Everything that was recorded of an episode; undefined where there is none of that number. */
   episode(id: number): EpisodeDetail | undefined {
     return readEpisode(this.database, id);
+  }
+
+  /** Which tokens of an episode stand in others of its group, node by node. */
+  shared(episode: number): SharedStretch[] {
+    return sharedTokens(this.database, episode);
+  }
+
+  /** A group with its episodes, best and worst first; undefined where there is none of that number. */
+  group(id: number): GroupDetail | undefined {
+    return readGroup(this.database, id);
+  }
+
+  /** What goes wrong in the last steps, the worst first, and what was looked at and is right. */
+  health(): Finding[] {
+    return readHealth(this.database);
   }
 
   /** What stands behind token ids, by id. */

@@ -1,0 +1,162 @@
+import { fill, h } from "./dom.js";
+import { number } from "./format.js";
+import uPlot from "./uplot.js";
+
+/** The value of a CSS variable, for canvases. */
+export function css(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name)
+    .trim();
+}
+
+/** Exponential moving average of the numbers there are. */
+export function smooth(values, weight) {
+  if (weight === 0) return values;
+  let mean = null;
+  return values.map((value) => {
+    if (value === null) return null;
+    mean = mean === null ? value : weight * mean + (1 - weight) * value;
+    return mean;
+  });
+}
+
+/** Charts of one page: they share the cursor and the range of steps. */
+export class ChartSet {
+  #plots = new Set();
+  #onRange;
+  #sync = uPlot.sync("steps");
+  #observer = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      const { width, height } = contentRect;
+      if (width > 0) target.plot?.setSize({ width, height });
+    }
+  });
+
+  /** @param onRange Told the steps that were chosen by dragging, or null for all. */
+  constructor(onRange) {
+    this.#onRange = onRange;
+  }
+
+  /**
+   * Draws lines over steps.
+   *
+   * @param place Where the plot goes.
+   * @param data Columns: the steps, then one for each line.
+   * @param lines `{label, color, faint?, points?, fill?}` for each line.
+   */
+  draw(place, data, { lines, legend, range, bars = false }) {
+    const text = css("--quiet");
+    const grid = { stroke: css("--line"), width: 1 };
+    const axis = {
+      stroke: text,
+      grid,
+      ticks: { show: false },
+      font: `11px ${css("--sans")}`,
+    };
+    const plot = new uPlot(
+      {
+        width: Math.max(place.clientWidth, 120),
+        height: place.clientHeight,
+        legend: { show: false },
+        padding: [6, 8, 0, 0],
+        cursor: {
+          sync: { key: this.#sync.key, scales: ["x", null] },
+          drag: { x: true, y: false, setScale: false },
+          points: { size: 6 },
+          y: false,
+        },
+        scales: {
+          x: { time: false, ...(range && { range }) },
+          y: { range: (_, low, high) => padded(low, high, bars) },
+        },
+        axes: [
+          { ...axis, space: 60, size: 26 },
+          {
+            ...axis,
+            size: 48,
+            values: (_, ticks) => ticks.map(number),
+            space: 34,
+          },
+        ],
+        series: [{}, ...lines.map((line) => seriesOf(line, bars))],
+        hooks: {
+          setCursor: [
+            ({ cursor: { idx } }) => showLegend(legend, data, lines, idx),
+          ],
+          setSelect: [(plot) => {
+            const { left, width } = plot.select;
+            if (width < 4) return;
+            this.#onRange([
+              plot.posToVal(left, "x"),
+              plot.posToVal(left + width, "x"),
+            ]);
+            plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          }],
+        },
+      },
+      data,
+      place,
+    );
+    place.ondblclick = () => this.#onRange(null);
+    showLegend(legend, data, lines, null);
+    place.plot = plot;
+    this.#plots.add(plot);
+    this.#observer.observe(place);
+  }
+
+  /** Takes all charts away. */
+  clear() {
+    for (const plot of this.#plots) {
+      plot.root.parentElement.plot = undefined;
+      plot.destroy();
+    }
+    this.#plots.clear();
+    this.#observer.disconnect();
+  }
+}
+
+function seriesOf({ color, faint, points, dash, fill }, bars) {
+  const stroke = css(color);
+  const area = bars || fill;
+  return {
+    stroke: bars ? undefined : faint ? `${stroke}40` : stroke,
+    width: bars ? 0 : faint ? 1 : 1.8,
+    spanGaps: true,
+    ...(dash && { dash }),
+    ...(area && { fill: bars ? stroke : `${stroke}18` }),
+    ...(bars &&
+      { paths: uPlot.paths.bars({ size: [1, 60, 1], gap: 1, radius: 0 }) }),
+    points: { show: Boolean(points), size: 7, fill: css("--card"), width: 2 },
+    ...(points && { paths: () => null }),
+  };
+}
+
+function padded(low, high, fromZero) {
+  if (low === null || high === null) return [0, 1];
+  if (fromZero) return [0, high * 1.05 || 1];
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 0.1;
+  // A line that never leaves the ground should not make the chart begin below it.
+  return [low >= 0 && low - room < 0 ? 0 : low - room, high + room];
+}
+
+function showLegend(legend, data, lines, at) {
+  const shown = lines.map((line, index) => {
+    if (line.faint) return null;
+    const column = line.values ?? data[index + 1];
+    const value = at === null
+      ? column.findLast((value) => value !== null)
+      : column[at];
+    if (line.points && value === null) return null;
+    return h(
+      "span",
+      { title: line.label },
+      h("i.swatch", { style: { "--c": `var(${line.color})` } }),
+      line.short ?? null,
+      ` ${number(value ?? null)}`,
+    );
+  });
+  fill(
+    legend,
+    at === null ? null : h("span", null, `step ${data[0][at]}`),
+    shown,
+  );
+}

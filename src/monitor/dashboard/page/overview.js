@@ -1,0 +1,457 @@
+import { ask, listen } from "./api.js";
+import { ChartSet, smooth } from "./chart.js";
+import { showConfigDiff } from "./config_diff.js";
+import { fill, h } from "./dom.js";
+import { count, number, percent, seconds } from "./format.js";
+
+const POINTS = 1500;
+
+const ratio = (top, bottom) => (series) => {
+  const [a, b] = [series.metrics[top], series.metrics[bottom]];
+  return a && b
+    ? a.map((value, at) => value === null || !b[at] ? null : value / b[at])
+    : undefined;
+};
+const metric = (name) => (series) => series.metrics[name];
+const rate = (series) => {
+  const total = series.timings.total;
+  const seen = series.metrics.tokensTrained;
+  return seen && total
+    ? seen.map((value, at) =>
+      value === null || !total[at] ? null : value / total[at]
+    )
+    : undefined;
+};
+const sum = (a, b) => (series) => {
+  const [low, high] = [series.metrics[a], series.metrics[b]];
+  return low && high
+    ? low.map((value, at) => value === null ? null : value + (high[at] ?? 0))
+    : undefined;
+};
+
+const CHARTS = [
+  {
+    title: "Reward",
+    unit: "mean of the step's episodes",
+    values: metric("reward"),
+    fill: true,
+  },
+  {
+    title: "Success",
+    unit: "share solved; rings: held-out",
+    values: metric("success"),
+    evals: true,
+    fill: true,
+  },
+  { title: "Loss", values: metric("loss") },
+  { title: "KL to reference", unit: "nats per token", values: metric("kl") },
+  { title: "Entropy", unit: "nats per token", values: metric("entropy") },
+  {
+    title: "Clip share",
+    unit: "of the sampled tokens",
+    values: sum("clipFractionLow", "clipFractionHigh"),
+  },
+  {
+    title: "Logprob gap",
+    unit: "engine to trainer, mean, nats",
+    values: metric("logprobGapMean"),
+  },
+  {
+    title: "Gradient norm",
+    unit: "before clipping",
+    values: metric("gradNorm"),
+  },
+  {
+    title: "Tree saving",
+    unit: "tokens seen per token computed",
+    values: ratio("tokensSeen", "tokensComputed"),
+  },
+  { title: "Throughput", unit: "trained tokens per second", values: rate },
+  {
+    title: "Tokens trained",
+    unit: "per step",
+    values: metric("tokensTrained"),
+  },
+  {
+    title: "Groups without spread",
+    unit: "share of the step's groups",
+    values: ratio("zeroSpreadGroups", "groups"),
+  },
+  { title: "Learning rate", values: metric("learningRate") },
+];
+
+const STAGE_COLORS = [
+  "--run-0",
+  "--run-1",
+  "--run-2",
+  "--run-3",
+  "--run-4",
+  "--run-5",
+];
+
+/** What was chosen stays when another page is looked at meanwhile. */
+const chosen = { smoothing: 0.6, range: null };
+
+/** Metrics of the shown runs, as charts that follow the runs. */
+export async function showOverview(page, { app }) {
+  const ids = [...app.shown].sort((a, b) => a - b);
+  const runs = ids.map((id) => app.runs[id]);
+  const series = new Map(
+    await Promise.all(
+      ids.map(async (
+        id,
+      ) => [id, await ask(`runs/${id}/series`, { points: POINTS })]),
+    ),
+  );
+  const charts = new ChartSet((range) => {
+    chosen.range = range === null ? null : range.map(Math.round);
+    showRange();
+    draw();
+  });
+
+  const tiles = h("div.stack");
+  const grid = h("div.cards");
+  const from = h("input", {
+    type: "number",
+    min: 1,
+    placeholder: "first",
+    "aria-label": "First step",
+  });
+  const to = h("input", {
+    type: "number",
+    min: 1,
+    placeholder: "last",
+    "aria-label": "Last step",
+  });
+  const whole = h("button", { onclick: () => setRange(null) }, "All steps");
+  const smoothing = h("input", {
+    type: "range",
+    min: 0,
+    max: 0.97,
+    step: 0.01,
+    value: chosen.smoothing,
+    "aria-label": "Smoothing",
+    oninput() {
+      chosen.smoothing = Number(smoothing.value);
+      draw();
+    },
+  });
+  for (const input of [from, to]) {
+    input.onchange = () => {
+      if (from.value === "" && to.value === "") setRange(null);
+      else setRange([Number(from.value || 1), Number(to.value || lastStep())]);
+    };
+  }
+  page.append(
+    h(
+      "div.row.spread",
+      null,
+      h("h1", null, runs.length === 1 ? runs[0].name : "Runs side by side"),
+      h(
+        "div.row",
+        null,
+        h("label.field", null, "Smoothing", smoothing),
+        h("label.field", null, "Steps", from, "–", to),
+        whole,
+      ),
+    ),
+    tiles,
+    grid,
+    runs.length > 1 ? showConfigDiff(runs) : h(
+      "details.card",
+      null,
+      h("summary", null, "Configuration"),
+      h("pre.small", null, runs[0].config),
+    ),
+  );
+
+  function lastStep() {
+    return Math.max(
+      1,
+      ...[...series.values()].map(({ steps }) => steps.at(-1) ?? 1),
+    );
+  }
+  function setRange(range) {
+    chosen.range = range;
+    showRange();
+    draw();
+  }
+  function showRange() {
+    from.value = chosen.range?.[0] ?? "";
+    to.value = chosen.range?.[1] ?? "";
+    whole.disabled = chosen.range === null;
+  }
+
+  function draw() {
+    charts.clear();
+    fill(
+      tiles,
+      runs.map((run) => tilesOf(run, series.get(run.id), runs.length > 1)),
+    );
+    const custom = new Set(
+      [...series.values()].flatMap(({ metrics }) =>
+        Object.keys(metrics).filter((name) => name.startsWith("workflow."))
+      ),
+    );
+    const all = [
+      ...CHARTS,
+      ...[...custom].sort().map((name) => ({
+        title: name.slice("workflow.".length),
+        unit: "the workflow's own",
+        values: metric(name),
+      })),
+    ];
+    const drawn = all.map((chart) => ({
+      ...chart,
+      ...dataOf(chart, runs, series),
+    })).filter(({ lines }) => lines.length > 0);
+    const cards = drawn.map((chart) => cardOf(chart.title, chart.unit));
+    const stages = runs.map((run) => ({ run, ...stagesOf(series.get(run.id)) }))
+      .filter(({ lines }) => lines.length > 0);
+    const stageCards = stages.map(({ run }) =>
+      cardOf(
+        runs.length > 1 ? `Stage times of ${run.name}` : "Stage times",
+        "seconds per step",
+        true,
+      )
+    );
+    if (drawn.length === 0) {
+      fill(
+        grid,
+        h(
+          "div.card.empty",
+          null,
+          "No step is done yet; its numbers will appear here by themselves.",
+        ),
+      );
+      return;
+    }
+    fill(
+      grid,
+      cards.map(({ card }) => card),
+      stageCards.map(({ card }) => card),
+    );
+    const range = chosen.range ?? undefined;
+    drawn.forEach(({ data, lines }, at) =>
+      charts.draw(cards[at].place, data, {
+        lines,
+        legend: cards[at].legend,
+        range,
+      })
+    );
+    stages.forEach(({ data, lines }, at) =>
+      charts.draw(stageCards[at].place, data, {
+        lines,
+        legend: stageCards[at].legend,
+        range,
+        bars: true,
+      })
+    );
+  }
+
+  /** Adds what is new; all of it where the run was taken back to an earlier step. */
+  async function update({ run, lastStep }) {
+    const held = series.get(run);
+    if (held === undefined) return;
+    const last = held.steps.at(-1) ?? 0;
+    const whole = lastStep < last || held.steps.length >= POINTS;
+    const fresh = await ask(`runs/${run}/series`, {
+      points: POINTS,
+      ...(!whole && { from: last + 1 }),
+    });
+    series.set(run, whole ? fresh : joined(held, fresh));
+    draw();
+  }
+  const stop = listen("changed", update);
+  const retheme = () => draw();
+  addEventListener("theme", retheme);
+  page.addEventListener("shown", draw);
+  showRange();
+  return () => {
+    stop();
+    removeEventListener("theme", retheme);
+    charts.clear();
+  };
+}
+
+function cardOf(title, unit, wide = false) {
+  const place = h("div.plot");
+  const legend = h("div.legend");
+  const card = h(
+    wide ? "section.card.chart.wide" : "section.card.chart",
+    { "aria-label": title },
+    h(
+      "header",
+      null,
+      h("h2", null, title),
+      unit && h("span.quiet.small", null, unit),
+      legend,
+    ),
+    place,
+  );
+  return { card, place, legend };
+}
+
+/** Columns and lines of a chart: for each run a faint line as measured under a smooth one. */
+function dataOf({ values, evals, fill }, runs, series) {
+  const steps = [
+    ...new Set(runs.flatMap(({ id }) => {
+      const { steps, evaluations } = series.get(id);
+      return evals ? [...steps, ...evaluations.map(({ step }) => step)] : steps;
+    })),
+  ].sort((a, b) => a - b);
+  const at = new Map(steps.map((step, index) => [step, index]));
+  const columns = [];
+  const lines = [];
+  function add(points, line) {
+    const column = new Array(steps.length).fill(null);
+    for (const [step, value] of points) column[at.get(step)] = value;
+    columns.push(column);
+    lines.push(line);
+  }
+  for (const { id, name } of runs) {
+    const run = series.get(id);
+    const raw = values(run);
+    if (!raw?.some((value) => value !== null)) continue;
+    const color = `--run-${id % 6}`;
+    const zipped = (column) =>
+      run.steps.map((step, index) => [step, column[index]]);
+    if (chosen.smoothing > 0) {
+      add(zipped(raw), { color, label: name, faint: true });
+    }
+    add(zipped(smooth(raw, chosen.smoothing)), {
+      color,
+      label: name,
+      fill: fill && runs.length === 1,
+      ...(runs.length > 1 && { short: name }),
+    });
+    if (!evals) continue;
+    const held = run.evaluations.map((
+      { step, sampled, greedy },
+    ) => [step, sampled ?? greedy]);
+    if (held.length > 0) {
+      add(held, {
+        color,
+        label: `${name}, held-out`,
+        points: true,
+        short: "held-out",
+      });
+    }
+  }
+  return { data: [steps, ...columns], lines };
+}
+
+/** Stacked bars: each stage is drawn as the sum up to it, behind those below. */
+function stagesOf({ steps, timings }) {
+  const names = Object.keys(timings).filter((name) => name !== "total");
+  const means = new Map(
+    names.map((name) => [
+      name,
+      timings[name].reduce((sum, value) => sum + (value ?? 0), 0),
+    ]),
+  );
+  names.sort((a, b) => means.get(b) - means.get(a));
+  const sums = [];
+  names.forEach((name, index) => {
+    sums.push(
+      timings[name].map((value, at) =>
+        (value ?? 0) + (index > 0 ? sums[index - 1][at] : 0)
+      ),
+    );
+  });
+  const lines = names.map((name, index) => ({
+    label: name,
+    short: name,
+    color: STAGE_COLORS[index % 6],
+    values: timings[name],
+  }));
+  return { data: [steps, ...sums.reverse()], lines: lines.reverse() };
+}
+
+function tilesOf(run, { steps, metrics, timings, evaluations }, named) {
+  const last = (name) =>
+    metrics[name]?.findLast((value) => value !== null) ?? null;
+  const best = evaluations.at(-1);
+  const first = evaluations[0];
+  const held = best && (best.sampled ?? best.greedy);
+  const before = first && (first.sampled ?? first.greedy);
+  const saving = last("tokensSeen") / last("tokensComputed");
+  const tiles = [
+    ["step", steps.length === 0 ? "–" : count(steps.at(-1))],
+    ["reward", number(last("reward"))],
+    ["success", percent(last("success"))],
+    [
+      "held-out",
+      held === undefined ? "–" : percent(held),
+      held !== undefined && best !== first ? signed(held - before) : null,
+    ],
+    ["entropy", number(last("entropy"))],
+    ["logprob gap", number(last("logprobGapMean"))],
+    ["tree saving", Number.isFinite(saving) ? `${saving.toFixed(1)}×` : "–"],
+    ["per step", seconds(timings.total?.findLast((value) => value !== null))],
+  ];
+  return h(
+    "div",
+    null,
+    named
+      ? h(
+        "p.small.row",
+        {
+          style: { "margin-bottom": "6px", "--c": `var(--run-${run.id % 6})` },
+        },
+        h("i.swatch"),
+        run.name,
+        h("span.quiet", null, run.model),
+      )
+      : null,
+    h(
+      "div.tiles",
+      { "aria-label": `Latest numbers of ${run.name}` },
+      tiles.map(([label, value, change]) =>
+        h("div.tile", null, h("b", null, value, change), h("span", null, label))
+      ),
+    ),
+  );
+}
+
+function signed(difference) {
+  const points = Math.round(difference * 100);
+  return h(
+    `span.change.${points >= 0 ? "good" : "bad"}`,
+    null,
+    `${points >= 0 ? "+" : ""}${points}`,
+  );
+}
+
+function joined(held, fresh) {
+  if (fresh.steps.length === 0) {
+    return { ...held, evaluations: fresh.evaluations };
+  }
+  return {
+    steps: [...held.steps, ...fresh.steps],
+    metrics: joinedColumns(
+      held.metrics,
+      fresh.metrics,
+      held.steps.length,
+      fresh.steps.length,
+    ),
+    timings: joinedColumns(
+      held.timings,
+      fresh.timings,
+      held.steps.length,
+      fresh.steps.length,
+    ),
+    evaluations: fresh.evaluations,
+  };
+}
+
+function joinedColumns(before, after, length, added) {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return Object.fromEntries([...names].map((name) => [
+    name,
+    [
+      ...before[name] ?? new Array(length).fill(null),
+      ...after[name] ?? new Array(added).fill(null),
+    ],
+  ]));
+}

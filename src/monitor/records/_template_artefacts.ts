@@ -1,0 +1,72 @@
+import type { Evidence, Finding, Window } from "./_health.ts";
+import { unpackIds } from "./_pack.ts";
+
+/** Calls that are looked at: the last ones. */
+const CALLS = 2000;
+
+/** Most pieces of evidence. */
+const SHOWN = 6;
+
+/**
+ * Looks for marks of the chat template where the model should have written text: a special token
+ * inside a reply, or a reply that ends by itself without one.
+ */
+export function templateArtefacts({ rows }: Window): Finding {
+  const special = new Set(
+    rows("SELECT id FROM vocabulary WHERE special = 1").map(({ id }) =>
+      Number(id)
+    ),
+  );
+  const calls = rows(
+    `SELECT c.episode, c.number, c.path, c.sampled, c.finish FROM calls c
+     JOIN episodes e ON e.id = c.episode
+     WHERE e.kind = 'train' AND e.step BETWEEN :from AND :to AND c.added >= c.sampled
+     ORDER BY c.id DESC LIMIT ${CALLS}`,
+  );
+  const inside: Evidence[] = [];
+  const unended: Evidence[] = [];
+  for (const row of calls) {
+    const sampled = Number(row.sampled);
+    if (sampled === 0) continue;
+    const ids = unpackIds(row.path as Uint8Array).slice(-sampled);
+    const place = { episode: Number(row.episode), call: Number(row.number) };
+    const at = ids.slice(0, -1).findIndex((id) => special.has(id));
+    if (at >= 0) {
+      inside.push({
+        text: `special token ${ids[at]} inside a reply`,
+        ...place,
+        token: at,
+      });
+    }
+    if (
+      row.finish === "stop" && special.size > 0 && !special.has(ids.at(-1)!)
+    ) {
+      unended.push({
+        text: "ended without an end mark",
+        ...place,
+        token: sampled - 1,
+      });
+    }
+  }
+  const found = inside.length + unended.length;
+  if (found === 0) {
+    return {
+      check: "template",
+      severity: "good",
+      title: "The chat template leaves no marks",
+      text:
+        `${calls.length} replies hold text alone, and end with an end mark.`,
+      evidence: [],
+    };
+  }
+  return {
+    check: "template",
+    severity: found > 0.1 * calls.length ? "bad" : "warning",
+    title: `${found} of ${calls.length} replies hold template artefacts`,
+    text:
+      `${inside.length} have a special token inside, ${unended.length} stop without an end mark. ` +
+      `The model may have been shown another template than the one it was trained with, or a stop ` +
+      `string of the workflow cuts its replies.`,
+    evidence: [...inside, ...unended].slice(0, SHOWN),
+  };
+}
