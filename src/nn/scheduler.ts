@@ -71,11 +71,21 @@ export class Scheduler {
    */
   add(request: ScheduledRequest): void {
     const { maxContext, cacheTokens } = this.decoder.size;
-    const { tokens, stopTokens } = request;
+    const { tokens, maxTokens, stopTokens } = request;
     if (tokens.length === 0) throw new EngineError("The prompt has no tokens");
-    if (tokens.length >= Math.min(maxContext, cacheTokens)) {
+    if (!(maxTokens >= 1)) {
+      throw new EngineError(
+        `maxTokens is ${maxTokens}; at least 1 token must be asked for`,
+      );
+    }
+    if (tokens.length >= maxContext) {
       throw new EngineError(
         `The prompt has ${tokens.length} tokens, but the context ends at ${maxContext}`,
+      );
+    }
+    if (tokens.length >= cacheTokens) {
+      throw new EngineError(
+        `The prompt has ${tokens.length} tokens, but the cache holds ${cacheTokens}`,
       );
     }
     if (stopTokens.length > MAX_STOP_TOKENS) {
@@ -194,9 +204,10 @@ export class Scheduler {
     while (this.#waiting.length > 0 && this.#pages.length > 0) {
       const request = this.#waiting[0]!;
       const P = request.tokens.length;
-      const room = Math.max(
-        1,
-        Math.min(request.maxTokens, maxContext - P, cacheTokens - P + 1),
+      const room = Math.min(
+        request.maxTokens,
+        maxContext - P,
+        cacheTokens - P + 1,
       );
       const lease = this.#cache.lease(request.tokens, room);
       if (!lease) break;
