@@ -1,6 +1,7 @@
 import {
   GpuHost,
   type HostTensor,
+  type OpenArguments,
   type Opened,
   type OptimizerState,
   type Policy,
@@ -26,6 +27,10 @@ export interface OpenWebGpuOptions {
   readonly weights: readonly HostTensor[];
   /** What the engine calls the model. */
   readonly name: string;
+  /** A LoRA adapter over the weights, under PEFT's names; where they are trained, it alone is. */
+  readonly adapter?: NonNullable<OpenArguments["adapter"]>;
+  /** How weights that are not trained rest in memory. @default "f32" */
+  readonly dtype?: NonNullable<OpenArguments["dtype"]>;
   /** Whether the weights will be trained; without, memory is kept to what inference needs. @default true */
   readonly trained?: boolean;
   /** Most tree nodes of a training batch. @default 4096 */
@@ -71,6 +76,8 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
     weights,
     maxNodes,
     trained,
+    ...(options.adapter && { adapter: options.adapter }),
+    ...(options.dtype && { dtype: options.dtype }),
     decoder: {
       maxBatch,
       maxContext,
