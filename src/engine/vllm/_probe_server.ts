@@ -117,7 +117,8 @@ async function modelOf(
       "it is not a vLLM server of a version from 0.17 on",
     );
   }
-  return { model: found.id, maxContext: found.max_model_len };
+  // One less than there is: a scored sequence needs room for the token that vLLM samples behind it.
+  return { model: found.id, maxContext: found.max_model_len - 1 };
 }
 
 async function checkRoutes(

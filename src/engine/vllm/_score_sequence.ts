@@ -32,7 +32,6 @@ export async function scoreSequence(
 ): Promise<Float32Array> {
   const logprobs = new Float32Array(tokens.length).fill(NaN);
   if (tokens.length < 2) return logprobs;
-  // The token that vLLM must sample needs a place in the context: the last of ours is that token.
   const answer = await server.json("/v1/completions", {
     body: {
       model,
