@@ -4,7 +4,6 @@ import {
   WebGpuBackbone,
 } from "../backbone/mod.ts";
 import { type Config, configYaml } from "../config/mod.ts";
-import { ConfigError } from "../errors.ts";
 import { type Evaluation, RunStore } from "../monitor/mod.ts";
 import { type Task, TaskCursor } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
@@ -15,7 +14,9 @@ import { newRunDirectory } from "./_new_run_directory.ts";
 import type { Summary, TrainOptions } from "./types.ts";
 
 /** How each backbone is made, by its name in the config. */
-const BACKBONES: Readonly<Record<string, (agent: Agent) => Backbone>> = {
+const BACKBONES: Readonly<
+  Record<Config["train"]["backbone"], (agent: Agent) => Backbone>
+> = {
   webgpu: ({ gpu }) => new WebGpuBackbone(gpu),
 };
 
@@ -30,14 +31,10 @@ export async function train(
   config: Config,
   options: TrainOptions,
 ): Promise<Summary> {
-  const { view, resume, program = "astuner" } = options;
+  const { view, stop, signal, resume, program = "astuner" } = options;
   const began = performance.now();
-  const openBackbone = BACKBONES[config.train.backbone];
-  if (openBackbone === undefined) {
-    throw new ConfigError(
-      `train.backbone: ${config.train.backbone} is not there yet; use webgpu`,
-    );
-  }
+  const run = resume ?? config.run_dir ?? newRunDirectory(config.name);
+  if (resume === undefined) await RunStore.checkNew(run);
   const taskSet = await readTaskSet(config);
   const tasks = new TaskCursor(taskSet.train, {
     seed: config.seed,
@@ -45,14 +42,19 @@ export async function train(
   });
   await using agent = await openAgent(config, { trained: true, view });
   using store = resume === undefined
-    ? await RunStore.create(
-      config.run_dir ?? newRunDirectory(config.name),
-      configYaml(config),
-    )
-    : await RunStore.reopen(resume, configYaml(config));
+    ? await RunStore.create(run, configYaml(config))
+    : await RunStore.reopen(run, configYaml(config));
 
-  const job = { config, tasks, store, ...options };
-  const { steps, finished } = await openBackbone(agent).run({
+  const job = {
+    config,
+    tasks,
+    store,
+    view,
+    ...(stop && { stop }),
+    ...(signal && { signal }),
+  };
+  const backbone = BACKBONES[config.train.backbone](agent);
+  const { steps, finished } = await backbone.run({
     ...job,
     rollout: (tasks, options) => rolloutStep(tasks, { ...job, agent, options }),
     ...(taskSet.validation.length > 0 && {
@@ -60,7 +62,6 @@ export async function train(
         evaluateStep(step, { ...job, agent, tasks: taskSet.validation }),
     }),
   });
-  const run = store.directory;
   const seconds = (performance.now() - began) / 1000;
   const evaluated = await firstAndLast(store, config);
   view.show(

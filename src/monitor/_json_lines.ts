@@ -13,7 +13,7 @@ export async function appendJsonLine(
     try {
       await writeAll(file, encodeLine(value));
     } catch (error) {
-      await file.truncate(size);
+      await file.truncate(size).catch(() => {});
       throw error;
     }
   });

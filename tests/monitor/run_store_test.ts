@@ -106,3 +106,19 @@ Deno.test("RunStore.reopen() says that a directory holds no run", async () => {
     assertMatch(error.message, "No run in");
   });
 });
+
+Deno.test({
+  name: "RunStore.appendStep() says that the disk is full",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withFolder(async (folder) => {
+      using store = await RunStore.create(folder, "");
+      await Deno.symlink("/dev/full", join(folder, "metrics.jsonl"));
+      await assertRejects(
+        () => store.appendStep(record(1)),
+        UserError,
+        "metrics.jsonl: the disk is full",
+      );
+    });
+  },
+});

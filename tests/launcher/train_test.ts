@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Config, loadConfig } from "../../src/config/mod.ts";
+import { DataError, UserError } from "../../src/errors.ts";
+import { evaluate, train } from "../../src/launcher/mod.ts";
+import type { RunEvent, View } from "../../src/monitor/mod.ts";
+import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+
+const QUICKSTART = fileURLToPath(
+  new URL("../../examples/calculator/calculator.yaml", import.meta.url),
+);
+
+/** The quickstart made small, with what a test changes of it. */
+function small(run: string, set: readonly string[] = []): Promise<Config> {
+  return loadConfig({
+    file: QUICKSTART,
+    set: [
+      "train.steps=1",
+      "rollout.batch_tasks=2",
+      "eval.tasks=4",
+      `run_dir=${run}`,
+      ...set,
+    ],
+  });
+}
+
+/** Keeps what it is shown. */
+class Shown implements View {
+  readonly events: RunEvent[] = [];
+
+  show(event: RunEvent): void {
+    this.events.push(event);
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+async function withFolder(
+  test: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("train() leaves a run that evaluate() can measure", async () => {
+  await withFolder(async (folder) => {
+    const run = join(folder, "run");
+    const config = await small(run);
+    const view = new Shown();
+    const summary = await train(config, { view });
+    assertEquals(summary.finished, true);
+    assertEquals(summary.eval.before?.sampledEpisodes, 4);
+
+    const kinds = new Set(view.events.map(({ event }) => event));
+    assertEquals([...kinds], [
+      "progress",
+      "start",
+      "evaluation",
+      "step",
+      "done",
+    ]);
+    const episodes = await Deno.readTextFile(
+      join(run, "episodes", "000001-train.jsonl"),
+    );
+    const [episode] = episodes.split("\n").map((line) =>
+      line && JSON.parse(line)
+    );
+    assertEquals(episode.group, "step-1/0");
+    assertTrue(episode.tree.calls[0].logprobs.length > 0);
+
+    const model = join(run, "checkpoints", "latest");
+    const measured = await evaluate(
+      await small(run, [`model.path=${model}`]),
+      { view },
+    );
+    assertEquals(measured.sampled, summary.eval.after?.sampled);
+    assertEquals(measured.greedy, summary.eval.after?.greedy);
+  });
+});
+
+Deno.test("train() closes all it opened where the workflow cannot be loaded", async () => {
+  await withFolder(async (folder) => {
+    const workflow = join(folder, "workflow.ts");
+    await Deno.writeTextFile(workflow, "export default 3;");
+    const config = await small(join(folder, "run"), [
+      `workflow.path=${workflow}`,
+    ]);
+    await assertRejects(
+      () => train(config, { view: new Shown() }),
+      UserError,
+      "no usable default export",
+    );
+    assertEquals([...Deno.readDirSync(folder)].length, 1);
+  });
+});
+
+Deno.test("train() ends at once when its signal is aborted", async () => {
+  await withFolder(async (folder) => {
+    const kill = new AbortController();
+    const view = new Shown();
+    const shown = view.show.bind(view);
+    view.show = (event) => {
+      shown(event);
+      if (event.event === "progress" && event.stage === "rollout") kill.abort();
+    };
+    const config = await small(join(folder, "run"), ["eval.before=false"]);
+    const error = await train(config, { view, signal: kill.signal })
+      .catch((error: unknown) => error);
+    assertEquals(error, kill.signal.reason);
+  });
+});
+
+Deno.test("evaluate() says that there are no held-out tasks", async () => {
+  const config = await small("unused", ["tasks.validation=null"]);
+  await assertRejects(
+    () => evaluate(config, { view: new Shown() }),
+    DataError,
+    "tasks.validation",
+  );
+});
