@@ -9,6 +9,7 @@
  *
  * @module
  */
+export { adapterOf } from "./adapter_of.ts";
 export { algorithmOf } from "./algorithm_of.ts";
 export { configJsonSchema } from "./config_json_schema.ts";
 export { configYaml } from "./config_yaml.ts";

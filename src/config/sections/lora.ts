@@ -6,7 +6,7 @@ export interface LoraConfig {
   readonly rank: number;
   readonly alpha: number;
   readonly rslora: boolean;
-  readonly targets: readonly AdapterTarget[];
+  readonly targets: readonly AdapterTarget[] | null;
   readonly dropout: 0;
 }
 
@@ -21,9 +21,8 @@ export const loraSchema: z.ZodType<LoraConfig> = z.strictObject({
   rslora: z.boolean().default(false).describe(
     "Scale by alpha / √rank instead (rsLoRA).",
   ),
-  targets: z.array(z.enum(ADAPTER_TARGETS)).min(1).default([
-    ...ADAPTER_TARGETS,
-  ]).describe("Projections of every layer that are adapted."),
+  targets: z.array(z.enum(ADAPTER_TARGETS)).min(1).nullable().default(null)
+    .describe("Projections of every layer that are adapted; null is all."),
   dropout: z.literal(0).default(0).describe(
     "Dropout before the first factor; only 0 keeps the served policy the trained one.",
   ),
