@@ -7,7 +7,10 @@ export interface Command {
   readonly summary: string;
   /** What it does, for its own help. */
   readonly description: string;
-  /** Names of the arguments that are no flags, all of them optional. */
+  /**
+   * Names of the arguments that are no flags, all of them optional; one that ends in "…" may be
+   * repeated.
+   */
   readonly positionals: readonly string[];
   readonly flags: Flags;
   /** Arguments after the program's name, each with what they do. */

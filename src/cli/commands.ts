@@ -101,6 +101,63 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./serve.ts"),
   },
   {
+    name: "view",
+    summary: "Show runs in a browser",
+    description:
+      "Opens the dashboard of one run or several, finished or at work, until Ctrl-C: metrics,\n" +
+      "episodes, every token, and what goes wrong silently.",
+    positionals: ["DIR…"],
+    flags: {
+      host: {
+        value: "NAME",
+        description:
+          "Address to listen on; other than 127.0.0.1, the URL has a token",
+      },
+      port: { value: "N", description: "Port to listen on; a free one if 0" },
+    },
+    examples: [
+      ["view runs/my-run", "a run"],
+      ["view runs/a runs/b", "two runs side by side"],
+    ],
+    load: () => import("./view.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "Look at a run, a step or an episode on the terminal",
+    description:
+      "Prints a run's latest step, its worst episodes and what goes wrong silently; with --step\n" +
+      "another step, with --episode one episode to the token.",
+    positionals: ["DIR"],
+    flags: {
+      step: { value: "N", description: "A step instead of the latest one" },
+      episode: {
+        value: "ID",
+        description: "An episode, by the number that the lists show",
+      },
+      worst: {
+        value: "N",
+        description: "Episodes listed, the lowest rewards first; 5 by default",
+      },
+      ...JSON_FLAG,
+    },
+    examples: [
+      ["inspect runs/my-run", "the run in short"],
+      ["inspect runs/my-run --step 12 --worst 20", "a step"],
+      ["inspect runs/my-run --episode 345", "an episode, token by token"],
+    ],
+    load: () => import("./inspect.ts"),
+  },
+  {
+    name: "compare",
+    summary: "Compare the metrics of two runs",
+    description:
+      "Prints every metric of both runs, as means over their last 10 steps, and the difference.",
+    positionals: ["DIR", "DIR"],
+    flags: { ...JSON_FLAG },
+    examples: [["compare runs/a runs/b", "b against a"]],
+    load: () => import("./compare.ts"),
+  },
+  {
     name: "doctor",
     summary: "Say whether this machine can train, and what is missing",
     description:

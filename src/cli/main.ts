@@ -55,7 +55,10 @@ async function runCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { flags, positionals } = command;
-  const given = readArgs(rest, flags, positionals.length);
+  const most = positionals.at(-1)?.endsWith("…")
+    ? Infinity
+    : positionals.length;
+  const given = readArgs(rest, flags, most);
   const { run } = await command.load();
   return await run(given);
 }

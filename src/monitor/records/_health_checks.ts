@@ -77,10 +77,12 @@ function entropy({ rows }: Window): Finding {
 function gap({ rows }: Window): Finding {
   const { first, last } = ends(rows, "logprobGapMean");
   const evidence = rows(
-    `SELECT id episode, gap_max FROM episodes WHERE gap_max IS NOT NULL AND step BETWEEN :from AND :to
+    `SELECT id episode, gap_max, step, task FROM episodes WHERE gap_max IS NOT NULL AND step BETWEEN :from AND :to
      ORDER BY gap_max DESC LIMIT ${SHOWN}`,
   ).map((row) => ({
-    text: `${round(row.gap_max)} nats at one token`,
+    text: `step ${row.step}, ${row.task}: ${
+      round(row.gap_max)
+    } nats at one token`,
     episode: Number(row.episode),
   }));
   const about = `Engine and trainer differ by ${
@@ -127,11 +129,11 @@ function cutEpisodes({ rows }: Window): Finding {
       `${about}, so their ends were never said, and their rewards are those of half an answer. ` +
       `Raise rollout.max_tokens or the workflow's own limit, or let length cost reward.`,
     evidence: rows(
-      `SELECT c.episode, c.number call, c.sampled FROM calls c JOIN episodes e ON e.id = c.episode
+      `SELECT c.episode, c.number call, c.sampled, e.step, e.task FROM calls c JOIN episodes e ON e.id = c.episode
        WHERE c.finish = 'length' AND e.kind = 'train' AND e.step BETWEEN :from AND :to
        ORDER BY c.id DESC LIMIT ${SHOWN}`,
-    ).map(({ episode, call, sampled }) => ({
-      text: `cut after ${sampled} tokens`,
+    ).map(({ episode, call, sampled, step, task }) => ({
+      text: `step ${step}, ${task}: ${sampled} tokens`,
       episode: Number(episode),
       call: Number(call),
       token: Number(sampled) - 1,
@@ -172,13 +174,13 @@ function branches({ rows }: Window): Finding {
       } Where a framework changes what the model said before, the ` +
       `rest of the episode is computed again, and trained on under a prompt that it never had.`,
     evidence: rows(
-      `SELECT c.episode, c.number call, c.added, c.branch FROM calls c JOIN episodes e ON e.id = c.episode
+      `SELECT c.episode, c.number call, c.added, c.branch, e.step, e.task FROM calls c JOIN episodes e ON e.id = c.episode
        WHERE c.branch IS NOT NULL AND e.kind = 'train' AND e.step BETWEEN :from AND :to
        ORDER BY json_extract(c.branch, '$.kind') = 'rewritten-history' DESC, c.added DESC LIMIT ${SHOWN}`,
-    ).map(({ episode, call, added, branch }) => {
+    ).map(({ episode, call, added, branch, step, task }) => {
       const { kind, depth } = JSON.parse(String(branch));
       return {
-        text: `${kind} after ${depth} tokens: ${added} more`,
+        text: `step ${step}, ${task}: ${kind} after ${depth}, ${added} more`,
         episode: Number(episode),
         call: Number(call),
       };

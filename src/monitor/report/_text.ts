@@ -1,0 +1,41 @@
+/** Codes of the colours in use. */
+const CODES = {
+  bold: 1,
+  dim: 2,
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+} as const;
+
+/** Writes text in colour, or plainly where there is none. */
+export type Paint = (color: keyof typeof CODES, text: string) => string;
+
+/** @param color Whether escape sequences may be written. */
+export function paintOf(color: boolean): Paint {
+  return (name, text) => color ? `\x1b[${CODES[name]}m${text}\x1b[0m` : text;
+}
+
+/** A number in three digits; `"-"` where there is none. */
+export function short(value: unknown): string {
+  if (typeof value !== "number" || !Number.isFinite(value)) return "-";
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
+  return String(Number(value.toPrecision(3)));
+}
+
+/** Columns as wide as their widest cell; those named in `right` stand at their right ends. */
+export function table(
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]!.length))
+  );
+  return rows.map((row) =>
+    row.map((cell, column) =>
+      right.includes(column)
+        ? cell.padStart(widths[column]!)
+        : cell.padEnd(widths[column]!)
+    ).join("  ").trimEnd()
+  );
+}
