@@ -51,7 +51,7 @@ Deno.test("the committed model folder is the one that make_model.ts writes", asy
   assertTrue(size < 3e6, `${size} bytes`);
   const model = await loadModelFolder(fileURLToPath(folder));
   assertEquals(model.toolFormat?.name, "hermes");
-  assertEquals(model.eosIds, [base.tokenizer.tokenId("<|im_end|>")]);
+  assertEquals(model.eosIds, [base.tokenizer.tokenId("<|im_end|>")!]);
 });
 
 Deno.test("designBaseModel() makes words one token and digits single", () => {
