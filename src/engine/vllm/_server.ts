@@ -193,8 +193,10 @@ function messageOf(text: string): string {
   }
 }
 
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+/** The words of the error at the root: fetch wraps what happened in others that say nothing. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }
 
 /** A metric in Prometheus' text form, over all its labels; undefined where there is none. */
