@@ -39,7 +39,14 @@ export async function showEpisode(page, { parts: [run, id], params, app }) {
       panel,
       node === null
         ? h("p.quiet", null, "Point at a token, or walk with ← and →.")
-        : tokenFacts(node, { episode, tree, tiles, shared, address }),
+        : tokenFacts(node, {
+          episode,
+          tree,
+          tiles,
+          shared,
+          address,
+          close,
+        }),
     );
   }
 
@@ -53,6 +60,15 @@ export async function showEpisode(page, { parts: [run, id], params, app }) {
     element?.classList.add("chosen");
     if (scroll) element?.scrollIntoView({ block: "center", behavior: "auto" });
     show(node);
+    history.replaceState(null, "", address());
+  }
+
+  function close() {
+    selected = null;
+    for (const element of body.querySelectorAll(".chosen")) {
+      element.classList.remove("chosen");
+    }
+    show(null);
     history.replaceState(null, "", address());
   }
 
@@ -436,7 +452,7 @@ function outlineView(episode, tree, tiles) {
   }
 }
 
-function tokenFacts(node, { episode, tree, tiles, shared, address }) {
+function tokenFacts(node, { episode, tree, tiles, shared, address, close }) {
   const { token: id, depth, samples } = tree.nodes[node];
   const token = tiles.token(id);
   const rows = [["id", String(id)], ["bytes", token.hex || "none"], [
@@ -503,9 +519,18 @@ function tokenFacts(node, { episode, tree, tiles, shared, address }) {
       "div.row.spread",
       null,
       h("h2", null, "Token"),
-      h("button.bare.small", {
-        onclick: () => copy(new URL(address(), location.href).href, "Link"),
-      }, "Copy link"),
+      h(
+        "span",
+        null,
+        h("button.bare.small", {
+          onclick: () => copy(new URL(address(), location.href).href, "Link"),
+        }, "Copy link"),
+        h("button.bare.small", {
+          onclick: close,
+          title: "Escape",
+          "aria-label": "Close",
+        }, "✕"),
+      ),
     ),
     h(
       "div.face",

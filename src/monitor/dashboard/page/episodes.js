@@ -92,6 +92,30 @@ const NARROW = [
   { ...WIDE[4], width: "56px" },
 ];
 
+const RANGES = [
+  "from",
+  "to",
+  "minReward",
+  "maxReward",
+  "minSampled",
+  "maxSampled",
+];
+
+const OUTCOMES = {
+  "": "any outcome",
+  solved: "solved",
+  unsolved: "not solved",
+  failed: "failed",
+};
+
+const REMARKS = {
+  "": "any remark",
+  branches: "branched",
+  untrainable: "untrainable calls",
+  cut: "cut by length",
+  clipped: "clipped tokens",
+};
+
 const KINDS = {
   train: "training",
   sampled: "held-out, sampled",
@@ -179,24 +203,18 @@ export function showEpisodes(page, { params, app }) {
       : `${count(detail)} episodes`;
   });
 
-  const more = h(
-    "details",
-    {
-      open: ["from", "to", "minReward", "maxReward", "minSampled", "maxSampled"]
-        .some((name) => name in state),
-    },
-    h("summary", null, "Ranges"),
-    h(
-      "div.filters",
-      { style: { "margin-top": "8px" } },
-      field("from", "Step from", 1),
-      field("to", "to", 1),
-      field("minReward", "Reward from"),
-      field("maxReward", "to"),
-      field("minSampled", "Tokens from", 1),
-      field("maxSampled", "to", 1),
-    ),
-  );
+  const narrow = columns === NARROW;
+  const ranged = RANGES.some((name) => name in state);
+  const selects = [
+    select("kind", "Kind", { "": "all kinds", ...KINDS }),
+    select("outcome", "Outcome", OUTCOMES),
+    agents.length > 1 && select("agent", "Agent", {
+      "": "any agent",
+      ...Object.fromEntries(agents.map((agent) => [agent, agent])),
+    }),
+    select("having", "Remark", REMARKS),
+    h("button", { onclick: () => app.go(`/episodes?run=${run}`) }, "Clear"),
+  ];
   page.append(
     h("div.row.spread", null, h("h1", null, "Episodes"), total),
     h(
@@ -209,28 +227,24 @@ export function showEpisodes(page, { params, app }) {
           "Run",
           Object.fromEntries(ids.map((id) => [String(id), app.runs[id].name])),
         ),
-      select("kind", "Kind", { "": "all kinds", ...KINDS }),
-      select("outcome", "Outcome", {
-        "": "any outcome",
-        solved: "solved",
-        unsolved: "not solved",
-        failed: "failed",
-      }),
-      agents.length > 1 &&
-        select("agent", "Agent", {
-          "": "any agent",
-          ...Object.fromEntries(agents.map((agent) => [agent, agent])),
-        }),
-      select("having", "Remark", {
-        "": "any remark",
-        branches: "branched",
-        untrainable: "untrainable calls",
-        cut: "cut by length",
-        clipped: "clipped tokens",
-      }),
-      h("button", { onclick: () => app.go(`/episodes?run=${run}`) }, "Clear"),
+      !narrow && selects,
     ),
-    more,
+    h(
+      "details",
+      { open: ranged },
+      h("summary", null, narrow ? "More filters" : "Ranges"),
+      h(
+        "div.filters.below",
+        null,
+        narrow && selects,
+        field("from", "Step from", 1),
+        field("to", "to step", 1),
+        field("minReward", "Reward from"),
+        field("maxReward", "to reward"),
+        field("minSampled", "Tokens from", 1),
+        field("maxSampled", "to tokens", 1),
+      ),
+    ),
     table.element,
   );
   if (ids.length > 1) {
