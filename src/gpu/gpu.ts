@@ -114,6 +114,8 @@ export class Gpu implements Disposable {
 
   /** Writes `data` at the start of `view`, ordered before whatever is submitted next. */
   write(view: View, data: GpuData): void {
+    // Deno 2.9 panics where there is nothing to write.
+    if (data.byteLength === 0) return;
     this.device.queue.writeBuffer(
       view.buffer,
       view.offset,

@@ -28,6 +28,15 @@ Deno.test("Gpu.buffer() makes zeroed buffers and counts their bytes until they a
   assertEquals(gpu.allocated, before);
 });
 
+Deno.test("Gpu.write() takes nothing as well, and then changes nothing", async () => {
+  const view = gpu.upload(Float32Array.of(3));
+  gpu.write(view, new Float32Array());
+  const [bytes] = await gpu.read([{ view, bytes: 4 }]);
+  assertEquals([...new Float32Array(bytes!)], [3]);
+  gpu.free(gpu.upload(new Uint32Array()));
+  gpu.free(view);
+});
+
 Deno.test("Gpu.buffer() refuses what the adapter cannot bind, and says what to lower", () => {
   const before = gpu.allocated;
   const most = gpu.device.limits.maxStorageBufferBindingSize;
