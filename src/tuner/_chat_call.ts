@@ -60,7 +60,8 @@ export async function sampleChoice(
       const from = { id, choice: index, first: streamedCalls };
       const toolCalls = identified(piece.toolCalls, from);
       streamedCalls += toolCalls.length;
-      onPiece({ ...piece, id, index, toolCalls });
+      const promptTokens = prompt.tokens.length;
+      onPiece({ ...piece, id, promptTokens, index, toolCalls });
     }),
   });
   const call: Call = {
@@ -78,7 +79,7 @@ export async function sampleChoice(
   if (sampled.finishReason === "abort") return { call };
 
   const { reply, tokens, logprobs, finishReason } = sampled;
-  const { content } = reply;
+  const { content, stop } = reply;
   const toolCalls = identified(reply.toolCalls, {
     id,
     choice: index,
@@ -94,6 +95,7 @@ export async function sampleChoice(
       content,
       toolCalls,
       finishReason: ended,
+      ...(stop !== undefined && { stop }),
       tokens,
       logprobs,
     },

@@ -1,15 +1,19 @@
+import type { ServerEvent } from "./_dialect.ts";
+
 /** What writes an event stream. */
 export interface EventStreamOptions {
   /** Sends events until it resolves. */
-  readonly run: (send: (data: unknown) => void) => Promise<void>;
+  readonly run: (send: (event: ServerEvent) => void) => Promise<void>;
   /** Called when the client closes the stream. */
   readonly onCancel: () => void;
   /** The event that tells of an error after the first event. */
-  readonly errorEvent: (error: unknown) => unknown;
+  readonly errorEvent: (error: unknown) => ServerEvent;
+  /** Text that ends the stream, after `data:`. @default nothing */
+  readonly last?: string | undefined;
 }
 
 /**
- * Server-sent events as OpenAI streams them: JSON after `data:`, and `[DONE]` at the end.
+ * Server-sent events: an `event:` line where an event has a name, and JSON after `data:`.
  *
  * The answer begins with the first event, so that what fails before it still gets a status.
  *
@@ -32,20 +36,25 @@ export async function eventStream(
   });
   let isBegun = false;
 
-  function write(text: string): void {
-    controller?.enqueue(utf8.encode(`data: ${text}\n\n`));
+  function write(data: string, name?: string): void {
+    const event = name === undefined ? "" : `event: ${name}\n`;
+    controller?.enqueue(utf8.encode(`${event}data: ${data}\n\n`));
     isBegun = true;
     begun.resolve();
   }
 
+  function send({ name, data }: ServerEvent): void {
+    write(JSON.stringify(data), name);
+  }
+
   async function run(): Promise<void> {
     try {
-      await options.run((data) => write(JSON.stringify(data)));
+      await options.run(send);
     } catch (error) {
       if (!isBegun) throw error;
-      write(JSON.stringify(options.errorEvent(error)));
+      send(options.errorEvent(error));
     }
-    write("[DONE]");
+    if (options.last !== undefined) write(options.last);
     controller?.close();
   }
 

@@ -15,10 +15,13 @@ export function newKey(): { readonly id: string; readonly apiKey: string } {
   return { id, apiKey: `sk-${id}-${randomHex(20)}` };
 }
 
-/** Takes the key of an `Authorization` header apart; undefined where it holds none of ours. */
-export function presentedKey(header: string | null): PresentedKey | undefined {
-  const match = /^Bearer (sk-([0-9a-f]+)-[0-9a-f]+)(?::(.*))?$/i.exec(
-    header ?? "",
+/** Takes the key that a request presents apart; undefined where it presents none of ours. */
+export function presentedKey(headers: Headers): PresentedKey | undefined {
+  // Anthropic's clients send it bare, in a header of its own.
+  const presented = headers.get("x-api-key") ??
+    headers.get("authorization")?.replace(/^Bearer /i, "");
+  const match = /^(sk-([0-9a-f]+)-[0-9a-f]+)(?::(.*))?$/i.exec(
+    presented ?? "",
   );
   if (match === null) return undefined;
   const [, key, episode, agent] = match;

@@ -30,6 +30,8 @@ export interface Reply extends ParsedReply {
   readonly sampled: number;
   /** What ended the reply before the sample's own end; absent where it is shown whole. */
   readonly cut?: "was cut at a stop text" | "was cut after its first tool call";
+  /** The stop text that ended it; absent where none did. */
+  readonly stop?: string;
 }
 
 const NOTHING: ParsedReply = { content: "", toolCalls: [] };
@@ -45,7 +47,7 @@ export class ReplyReader {
   #content = "";
   readonly #toolCalls: ToolCall[] = [];
   #sampled = 0;
-  #stopped = false;
+  #stop: string | undefined;
 
   constructor(options: ReplyReaderOptions) {
     const { tokenizer, stops, tools, forced } = options;
@@ -62,7 +64,7 @@ export class ReplyReader {
 
   /** Whether a stop text was completed: further ids are left unread. */
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#stop !== undefined;
   }
 
   /** Sampled ids read so far. */
@@ -76,7 +78,7 @@ export class ReplyReader {
     // Id by id only where it matters at which id the reply ends.
     const step = this.canStop || oneCall ? 1 : ids.length;
     let news = NOTHING;
-    for (let at = 0; at < ids.length && !this.#stopped; at += step) {
+    for (let at = 0; at < ids.length && !this.stopped; at += step) {
       const next = ids.slice(at, at + step);
       this.#sampled += next.length;
       const text = this.#decoder.push(next.filter((id) => !stopTokens.has(id)));
@@ -96,7 +98,7 @@ export class ReplyReader {
   /** The whole reply, once it has ended. */
   reply(): Reply {
     const whole = this.#hidden.trim() === "";
-    const cut = this.#stopped
+    const cut = this.stopped
       ? "was cut at a stop text"
       : whole
       ? undefined
@@ -107,13 +109,14 @@ export class ReplyReader {
       text: whole ? this.#text + this.#hidden : this.#text,
       sampled: this.#sampled,
       ...(cut && { cut }),
+      ...(this.#stop !== undefined && { stop: this.#stop }),
     };
   }
 
   #scan(text: string): string {
-    if (text === "" || this.#stopped) return "";
+    if (text === "" || this.stopped) return "";
     const found = this.#scanner.push(text);
-    this.#stopped = found.stopped;
+    this.#stop = found.stop;
     return found.text;
   }
 

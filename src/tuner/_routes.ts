@@ -1,15 +1,15 @@
 import { type Context, Hono } from "../deps/hono.ts";
 import type { Engine } from "../engine/mod.ts";
-import {
-  answerChat,
-  type AnswerChatOptions,
-  type Caller,
-} from "./_answer_chat.ts";
+import { answer, type AnswerOptions, type Caller } from "./_answer.ts";
+import { chatDialect } from "./_chat_dialect.ts";
+import type { Dialect } from "./_dialect.ts";
+import { messagesDialect } from "./_messages_dialect.ts";
+import { responsesDialect } from "./_responses_dialect.ts";
 import { toApiError } from "./_to_api_error.ts";
 import { ApiError } from "./api_error.ts";
 
 /** What the routes need of their gateway. */
-export interface RouteOptions extends Omit<AnswerChatOptions, "limit"> {
+export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
   readonly engine: Engine;
   /**
    * Tells whose request it is.
@@ -22,7 +22,10 @@ export interface RouteOptions extends Omit<AnswerChatOptions, "limit"> {
   readonly maxInFlight: number;
 }
 
-/** The gateway's HTTP interface: OpenAI's chat completions and models, and the engine's health. */
+/**
+ * The gateway's HTTP interface: OpenAI's chat completions, Responses and models, Anthropic's
+ * Messages, and the engine's health.
+ */
 export function createRoutes(options: RouteOptions): Hono {
   const { engine, maxInFlight, now, onError } = options;
   const app = new Hono();
@@ -61,12 +64,27 @@ export function createRoutes(options: RouteOptions): Hono {
     return context.json({ status, running, waiting }, ok ? 200 : 503);
   }
 
+  async function reply(context: Context, dialect: Dialect): Promise<Response> {
+    try {
+      const answering = { ...options, dialect, limit };
+      return await answer(context.req.raw, caller(context), answering);
+    } catch (error) {
+      const known = toApiError(error, onError);
+      return known.toResponse(dialect.error(known));
+    }
+  }
+
+  const responses = responsesDialect();
   for (const base of ["/e/:episode/v1", "/v1"]) {
     app.post(
       `${base}/chat/completions`,
-      (context) =>
-        answerChat(context.req.raw, caller(context), { ...options, limit }),
+      (context) => reply(context, chatDialect),
     );
+    app.post(`${base}/responses`, (context) => reply(context, responses));
+    // Anthropic's clients add /v1 themselves, also to a base URL that ends in it.
+    for (const path of [`${base}/messages`, `${base}/v1/messages`]) {
+      app.post(path, (context) => reply(context, messagesDialect));
+    }
     app.get(`${base}/models`, models);
   }
   app.get("/health", health);

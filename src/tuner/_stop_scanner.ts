@@ -11,15 +11,19 @@ export class StopScanner {
   /**
    * Takes the next text.
    *
-   * @returns The text that is certain to stand before any stop text, and whether one was completed;
-   *   nothing that follows it is of interest.
+   * @returns The text that is certain to stand before any stop text, and the stop text that was
+   *   completed, if one was; nothing that follows it is of interest.
    */
-  push(text: string): { readonly text: string; readonly stopped: boolean } {
+  push(text: string): { readonly text: string; readonly stop?: string } {
     const all = this.#held + text;
-    const at = this.#firstStop(all);
-    const length = at ?? all.length - this.#openLength(all);
-    this.#held = at === undefined ? all.slice(length) : "";
-    return { text: all.slice(0, length), stopped: at !== undefined };
+    const first = this.#firstStop(all);
+    if (first !== undefined) {
+      this.#held = "";
+      return { text: all.slice(0, first.at), stop: first.stop };
+    }
+    const length = all.length - this.#openLength(all);
+    this.#held = all.slice(length);
+    return { text: all.slice(0, length) };
   }
 
   /** Ends the text; returns what was held back. */
@@ -29,13 +33,13 @@ export class StopScanner {
     return held;
   }
 
-  #firstStop(text: string): number | undefined {
-    let first: number | undefined;
-    for (const stop of this.#stops) {
-      const at = text.indexOf(stop);
-      if (at >= 0 && (first === undefined || at < first)) first = at;
-    }
-    return first;
+  #firstStop(
+    text: string,
+  ): { readonly at: number; readonly stop: string } | undefined {
+    const found = this.#stops
+      .map((stop) => ({ at: text.indexOf(stop), stop }))
+      .filter(({ at }) => at >= 0);
+    return found.sort((a, b) => a.at - b.at)[0];
   }
 
   /** Length of the longest end of `text` that begins a stop text. */

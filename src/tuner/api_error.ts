@@ -40,10 +40,10 @@ export class ApiError extends ASTunerError {
     return { error: { message: this.message, type, param, code } };
   }
 
-  /** The answer itself. */
-  toResponse(): Response {
+  /** The answer itself; `body` stands in for OpenAI's error object. */
+  toResponse(body: unknown = this): Response {
     const { retryAfter } = this.#options;
-    return Response.json(this, {
+    return Response.json(body, {
       status: this.status,
       headers: retryAfter === undefined
         ? {}

@@ -20,6 +20,8 @@ export interface ChatChoice {
   readonly toolCalls: readonly IdentifiedToolCall[];
   /** Why it ended; `stop` where it ended itself or at a stop text. */
   readonly finishReason: "stop" | "length" | "tool_calls";
+  /** The stop text that ended it; absent where none did. */
+  readonly stop?: string;
   /** Sampled ids, exactly as recorded. */
   readonly tokens: readonly number[];
   /** Logprob of each sampled id, as the engine gave it. */
@@ -30,6 +32,8 @@ export interface ChatChoice {
 export interface ChatPiece {
   /** The completion's `id`. */
   readonly id: string;
+  /** Tokens of the prompt. */
+  readonly promptTokens: number;
   /** The reply it belongs to. */
   readonly index: number;
   /** Text that goes on from the piece before. */
@@ -50,4 +54,6 @@ export interface ChatCompletion {
   readonly choices: readonly ChatChoice[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;
+  /** Tokens sampled, where the replies come without their ids. @default theirs in all */
+  readonly sampledTokens?: number;
 }

@@ -5,6 +5,7 @@ import {
   type ChatBodyMessage,
   chatSchema,
 } from "./_chat_schema.ts";
+import { parseBody } from "./_parse_body.ts";
 import { refusedField } from "./_refused_fields.ts";
 import { ApiError } from "./api_error.ts";
 
@@ -48,13 +49,7 @@ export interface ChatRequest {
  * @throws {ApiError} 400, naming the field, what is wrong with it and what to do.
  */
 export function parseChatRequest(body: unknown): ChatRequest {
-  const parsed = chatSchema.safeParse(body);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    const param = fieldName(path);
-    throw refusal(param, `${param || "The request body"}: ${message}`);
-  }
-  const chat = parsed.data;
+  const chat = parseBody(chatSchema, body);
   checkSupported(chat);
   return {
     model: chat.model,
@@ -157,13 +152,6 @@ function askedSampling(chat: ChatBody): ChatRequest["sampling"] {
   };
 }
 
-/** A path in the body as a reader would write it: `messages[0].role`. */
-function fieldName(path: readonly PropertyKey[]): string {
-  return path.map((key, depth) =>
-    typeof key === "number" ? `[${key}]` : `${depth ? "." : ""}${String(key)}`
-  ).join("");
-}
-
 function refusal(param: string, message: string): ApiError {
-  return new ApiError(400, message, param ? { param } : {});
+  return new ApiError(400, message, { param });
 }

@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/mod.ts";
 import { ASTunerError, UserError } from "../errors.ts";
-import type { Caller } from "./_answer_chat.ts";
+import type { Caller } from "./_answer.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
@@ -139,7 +139,7 @@ export class Gateway {
   }
 
   #authenticate(request: Request, episode?: string): Caller {
-    const presented = presentedKey(request.headers.get("authorization"));
+    const presented = presentedKey(request.headers);
     const agent = presented?.agent === undefined
       ? {}
       : { agent: presented.agent };

@@ -1,7 +1,8 @@
 /**
  * The gateway: an OpenAI-compatible HTTP server in front of an engine.
  *
- * It gives each episode an address and a key, renders requests with the model's own chat template,
+ * It speaks OpenAI's chat completions and Responses, and Anthropic's Messages, all of them streamed
+ * or not, and translates them into the same calls. It gives each episode an address and a key, renders requests with the model's own chat template,
  * has the engine sample token ids and records every call in the episode's token tree exactly as the
  * engine saw it. Earlier sampled messages go into later prompts as the ids that were sampled, so that
  * the calls of a conversation extend one another to the token.

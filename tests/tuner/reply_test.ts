@@ -20,7 +20,7 @@ Deno.test("StopScanner finds the first stop text for every way to cut the text",
       for (let at = 0; at < text.length && !stopped; at += size) {
         const news = scanner.push(text.slice(at, at + size));
         found += news.text;
-        stopped = news.stopped;
+        stopped = news.stop !== undefined;
       }
       assertEquals(found + scanner.end(), before, `${text} by ${size}`);
       assertEquals(stopped, before !== text);
@@ -54,6 +54,7 @@ Deno.test("ReplyReader reads the same reply however its ids come in", () => {
         text: `Well ✓\n${call}`,
         sampled: ids.length - 1,
         cut: "was cut at a stop text",
+        stop: "\nso",
       });
     }
   }

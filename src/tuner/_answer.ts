@@ -1,11 +1,10 @@
 import type { Tokenizer } from "../model/mod.ts";
-import { ChatChunks, chatCompletionJson } from "./_chat_response.ts";
+import type { Dialect } from "./_dialect.ts";
 import { eventStream } from "./_event_stream.ts";
 import { readJson } from "./_read_json.ts";
 import { toApiError } from "./_to_api_error.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
-import { parseChatRequest } from "./chat_request.ts";
 import type { EpisodeSession } from "./episode_session.ts";
 
 /** Tells agents apart where neither the model's name nor the key does. */
@@ -19,9 +18,11 @@ export interface Caller {
   readonly agent?: string;
 }
 
-/** How chat completion requests are answered. */
-export interface AnswerChatOptions {
-  readonly tokenizer: Tokenizer;
+/** How requests for a reply are answered. */
+export interface AnswerOptions {
+  /** How the request is read and the answer written. */
+  readonly dialect: Dialect;
+  readonly tokenizer: Tokenizer | undefined;
   readonly maxBodyBytes: number;
   /** Runs what is expensive, or refuses to where too much is running. */
   readonly limit: <T>(run: () => Promise<T>) => Promise<T>;
@@ -31,17 +32,21 @@ export interface AnswerChatOptions {
 }
 
 /**
- * Answers a chat completion request, streamed or not; a client that goes away cancels it.
+ * Answers a request for a reply, streamed or not; a client that goes away cancels it.
  *
  * @throws {ApiError} If the request is refused, or fails before a stream has begun.
  */
-export async function answerChat(
+export async function answer(
   request: Request,
   caller: Caller,
-  options: AnswerChatOptions,
+  options: AnswerOptions,
 ): Promise<Response> {
-  const { limit, tokenizer, now, onError } = options;
-  const chat = parseChatRequest(await readJson(request, options.maxBodyBytes));
+  const { dialect, limit, tokenizer, now, onError } = options;
+  const { session } = caller;
+  const created = Math.floor(now() / 1000);
+  const body = await readJson(request, options.maxBodyBytes);
+  const asked = dialect.read(body, { tokenizer, created, session });
+  const { chat } = asked;
   const agent = agentName(request, chat.model, caller);
   const gone = new AbortController();
   request.signal.addEventListener("abort", () => gone.abort(), { once: true });
@@ -50,22 +55,19 @@ export async function answerChat(
     onPiece?: (piece: ChatPiece) => void,
   ): Promise<ChatCompletion> {
     const serving = { agent, signal: gone.signal, ...(onPiece && { onPiece }) };
-    return limit(() => caller.session.chat(chat, serving));
+    return limit(() => session.chat(chat, serving));
   }
 
-  const created = Math.floor(now() / 1000);
-  const writing = { request: chat, tokenizer, created };
-  if (!chat.stream) {
-    return Response.json(chatCompletionJson(await complete(), writing));
-  }
-  const chunks = new ChatChunks(writing);
+  if (!chat.stream) return Response.json(asked.answer(await complete()));
+  const writer = asked.stream();
   return eventStream({
     async run(send) {
-      const done = await complete((piece) => chunks.piece(piece).forEach(send));
-      chunks.end(done).forEach(send);
+      const done = await complete((piece) => writer.piece(piece).forEach(send));
+      writer.end(done).forEach(send);
     },
     onCancel: () => gone.abort(),
-    errorEvent: (error) => toApiError(error, onError),
+    errorEvent: (error) => writer.error(toApiError(error, onError)),
+    last: writer.last,
   });
 }
 

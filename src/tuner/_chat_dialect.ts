@@ -1,24 +1,40 @@
-import type { Tokenizer } from "../model/mod.ts";
+import type {
+  Asked,
+  Dialect,
+  DialectContext,
+  EventWriter,
+  JsonBody,
+  ServerEvent,
+} from "./_dialect.ts";
+import type { ApiError } from "./api_error.ts";
 import type {
   ChatChoice,
   ChatCompletion,
   ChatPiece,
 } from "./chat_completion.ts";
-import type { ChatRequest } from "./chat_request.ts";
+import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
+import { logprobsOf } from "./_logprobs.ts";
+import { usageOf } from "./_usage.ts";
 
-/** What an answer is written with, beside the completion. */
-export interface ChatResponseOptions {
+/** OpenAI's chat completions. */
+export const chatDialect: Dialect = {
+  read(body: unknown, context: DialectContext): Asked {
+    const request = parseChatRequest(body);
+    const options = { request, ...context };
+    return {
+      chat: request,
+      answer: (completion) => chatCompletionJson(completion, options),
+      stream: () => new ChatChunks(options),
+    };
+  },
+  error: (error: ApiError): JsonBody => error.toJSON(),
+};
+
+interface ChatResponseOptions extends DialectContext {
   readonly request: ChatRequest;
-  readonly tokenizer: Tokenizer;
-  /** Seconds since 1970. */
-  readonly created: number;
 }
 
-/** An object that is sent as JSON. */
-export type JsonBody = Readonly<Record<string, unknown>>;
-
-/** A chat completion in OpenAI's form. */
-export function chatCompletionJson(
+function chatCompletionJson(
   completion: ChatCompletion,
   options: ChatResponseOptions,
 ): JsonBody {
@@ -37,8 +53,9 @@ export function chatCompletionJson(
   };
 }
 
-/** The chunks of a streamed chat completion, in OpenAI's form. */
-export class ChatChunks {
+/** The chunks of a streamed chat completion. */
+class ChatChunks implements EventWriter {
+  readonly last = "[DONE]";
   readonly #options: ChatResponseOptions;
   /** How many tool calls each reply that has begun has had. */
   readonly #toolCalls = new Map<number, number>();
@@ -47,8 +64,7 @@ export class ChatChunks {
     this.#options = options;
   }
 
-  /** Chunks that carry a piece: none, where it has nothing that the request asked for. */
-  piece(piece: ChatPiece): JsonBody[] {
+  piece(piece: ChatPiece): ServerEvent[] {
     const { id, index, content, toolCalls } = piece;
     const logprobs = logprobsJson(piece, this.#options);
     const isEmpty = content === "" && toolCalls.length === 0;
@@ -71,8 +87,8 @@ export class ChatChunks {
     return chunks;
   }
 
-  /** The last chunks: why each reply ended, and the usage where it is asked for. */
-  end(completion: ChatCompletion): JsonBody[] {
+  /** Why each reply ended, and the usage where it is asked for. */
+  end(completion: ChatCompletion): ServerEvent[] {
     const { id, choices } = completion;
     const endings = choices.flatMap(({ index, finishReason }) => [
       ...this.#opening(id, index),
@@ -82,11 +98,16 @@ export class ChatChunks {
     ]);
     if (!this.#options.request.includeUsage) return endings;
     const usage = usageJson(completion);
-    return [...endings, { ...this.#chunk(id, []), usage }];
+    const { data } = this.#chunk(id, []);
+    return [...endings, { data: { ...data, usage } }];
+  }
+
+  error(error: ApiError): ServerEvent {
+    return { data: chatDialect.error(error) };
   }
 
   /** The chunk that opens a reply, if it has not been sent. */
-  #opening(id: string, index: number): JsonBody[] {
+  #opening(id: string, index: number): ServerEvent[] {
     if (this.#toolCalls.has(index)) return [];
     this.#toolCalls.set(index, 0);
     const delta = { role: "assistant", content: "" };
@@ -95,9 +116,9 @@ export class ChatChunks {
     ];
   }
 
-  #chunk(id: string, choices: readonly JsonBody[]): JsonBody {
+  #chunk(id: string, choices: readonly JsonBody[]): ServerEvent {
     const { created, request } = this.#options;
-    return {
+    const data = {
       id,
       object: "chat.completion.chunk",
       created,
@@ -105,6 +126,7 @@ export class ChatChunks {
       choices,
       ...(request.includeUsage && { usage: null }),
     };
+    return { data };
   }
 }
 
@@ -120,24 +142,14 @@ function logprobsJson(
   { request, tokenizer }: ChatResponseOptions,
 ): { readonly content: readonly JsonBody[] } | null {
   if (!request.logprobs) return null;
-  return {
-    content: sampled.tokens.map((id, at) => ({
-      token: tokenizer.decode([id]),
-      logprob: sampled.logprobs[at] ?? null,
-      bytes: Array.from(tokenizer.tokenBytes(id)),
-      top_logprobs: [],
-    })),
-  };
+  return { content: logprobsOf(sampled, tokenizer) };
 }
 
-function usageJson({ promptTokens, choices }: ChatCompletion): JsonBody {
-  const completionTokens = choices.reduce(
-    (sum, { tokens }) => sum + tokens.length,
-    0,
-  );
+function usageJson(completion: ChatCompletion): JsonBody {
+  const { prompt, sampled } = usageOf(completion);
   return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
+    prompt_tokens: prompt,
+    completion_tokens: sampled,
+    total_tokens: prompt + sampled,
   };
 }
