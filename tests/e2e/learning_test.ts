@@ -23,7 +23,7 @@ Deno.test("train makes the quickstart's agent better, and tells so in JSON", asy
     assertTrue(after!.sampled! > before!.sampled! + 0.3);
     assertTrue(after!.greedy! > before!.greedy! + 0.3);
     assertEquals(done.steps, 20);
-    await Deno.stat(join(folder, done.run, "checkpoints", "latest"));
+    await Deno.stat(join(done.run, "checkpoints", "latest"));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
