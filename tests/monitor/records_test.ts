@@ -1,0 +1,369 @@
+import { UserError } from "../../src/errors.ts";
+import {
+  RecordReader,
+  RecordWriter,
+  ScoreBook,
+} from "../../src/monitor/records/mod.ts";
+import { TokenTree } from "../../src/tracker/mod.ts";
+import { algorithm, update } from "../../src/trainer/mod.ts";
+import {
+  assertAlmostEquals,
+  assertEquals,
+  assertThrows,
+  assertTrue,
+} from "../assert.ts";
+import { TablePolicy } from "../trainer/_table_policy.ts";
+import { generateRun, seeded, tokenText, writeStep } from "./_generated_run.ts";
+
+async function withFolder(
+  test: (folder: string) => Promise<void> | void,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("RecordReader finds every token that RecordWriter was given", () =>
+  withFolder(async (folder) => {
+    const random = seeded(3);
+    const policy = new TablePolicy(random);
+    const tree = new TokenTree();
+    const call = {
+      agent: "default",
+      temperature: 1,
+      finishReason: "stop" as const,
+      policyVersion: 4,
+    };
+    tree.record({
+      ...call,
+      id: "a",
+      prompt: [1, 2],
+      tokens: [3, 4],
+      logprobs: [-1.25, -0.5],
+    });
+    tree.record({
+      ...call,
+      id: "b",
+      prompt: [1, 2, 3, 5],
+      tokens: [2],
+      logprobs: [-0.125],
+      agent: "other",
+    });
+    tree.record({
+      ...call,
+      id: "c",
+      prompt: [1],
+      tokens: [2, 3],
+      logprobs: [-0.75],
+    });
+    const other = new TokenTree();
+    other.record({
+      ...call,
+      id: "a",
+      prompt: [1, 2],
+      tokens: [5],
+      logprobs: [-2],
+    });
+    const task = {
+      id: "t",
+      query: "1 + 1?",
+      metadata: {},
+      split: "train" as const,
+    };
+    const episode = {
+      group: "step-1/0",
+      task,
+      success: true,
+      metadata: { judge: "good" },
+      metrics: { format: 0.5 },
+      log: "hello",
+      attempts: 1,
+      seconds: 0.5,
+    };
+    const group = {
+      key: "step-1/0",
+      task,
+      episodes: [
+        { ...episode, id: "step-1/0/0", index: 0, tree, reward: 1 },
+        { ...episode, id: "step-1/0/1", index: 1, tree: other, reward: 0 },
+      ],
+    };
+    const book = new ScoreBook();
+    await update(policy, [group], {
+      algorithm: algorithm("grpo", { kl: "k3" }),
+      optimizer: {
+        learningRate: 1,
+        beta1: 0.9,
+        beta2: 0.99,
+        epsilon: 1e-8,
+        weightDecay: 0,
+        maxGradNorm: 0,
+      },
+      observe: (scored) => book.add(scored),
+    });
+    using writer = await RecordWriter.open(folder, { tokenText });
+    writer.writeBatch({
+      step: 1,
+      kind: "train",
+      groups: [group],
+      findScores: (episode, call) => book.find(episode, call),
+    });
+
+    using reader = new RecordReader(folder);
+    const found = reader.episode(1)!;
+    assertEquals(found.calls.map(({ path }) => path), [
+      [1, 2, 3, 4],
+      [5, 2],
+      [],
+    ]);
+    assertEquals(found.calls.map(({ after }) => after), [-1, 2, 2]);
+    assertEquals(found.calls.map(({ logprobs }) => logprobs), [[-1.25, -0.5], [
+      -0.125,
+    ], [-0.75]]);
+    assertEquals(found.calls.map(({ branch }) => branch?.kind), [
+      undefined,
+      "other-agent",
+      undefined,
+    ]);
+    assertEquals(found.calls[2]!.untrainable, "2 tokens came with 1 logprobs");
+    assertEquals(found.calls[2]!.trainer, null);
+    const expected = book.find("step-1/0/0", "b")!;
+    assertAlmostEquals(
+      found.calls[1]!.trainer![0]!,
+      expected.trainer[0]!,
+      1e-5,
+    );
+    assertAlmostEquals(
+      found.calls[1]!.reference![0]!,
+      expected.reference![0]!,
+      1e-5,
+    );
+    assertAlmostEquals(
+      found.calls[0]!.advantage![1]!,
+      expected.advantage[0]!,
+      1e-5,
+    );
+    assertEquals(found.calls[0]!.advantage!.length, 2);
+    assertEquals([found.parts, found.metadata, found.log], [{ format: 0.5 }, {
+      judge: "good",
+    }, "hello"]);
+    assertEquals(reader.tokens([3]).get(3), tokenText(3));
+    assertEquals(reader.shared(1), [
+      { from: 0, to: 2, places: [1] },
+      { from: 2, to: 6, places: [] },
+    ]);
+  }));
+
+Deno.test("RecordWriter keeps an episode's messages once, whatever histories they stand in", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 1 });
+    using reader = new RecordReader(folder);
+    const { calls, messages } = reader.episode(1)!;
+    const texts = messages.map(({ parent, role, content }) =>
+      `${parent} ${role} ${content}`
+    );
+    assertEquals(new Set(texts).size, texts.length);
+    const asked = messages.find(({ toolCalls }) => toolCalls.length > 0)!;
+    assertEquals(asked.toolCalls[0]!.name, "calculator");
+    assertEquals(messages[calls[2]!.replyMessage!]!.role, "assistant");
+    assertEquals(messages[calls[2]!.promptMessage!]!.toolCallId, "call_1");
+  }));
+
+Deno.test("RecordReader filters and sorts episodes, a page at a time", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 6, groups: 2, groupSize: 6 });
+    using reader = new RecordReader(folder);
+    assertEquals(reader.episodes().total, 72);
+    const best = reader.episodes({ sort: "reward", limit: 72 }).rows;
+    const rewards = best.map(({ reward }) => reward as number | null);
+    const known = rewards.filter((reward) => reward !== null);
+    assertEquals(known, known.toSorted((a, b) => b - a));
+    assertEquals(
+      rewards.slice(known.length).every((reward) => reward === null),
+      true,
+    );
+    const page = reader.episodes({ sort: "reward", offset: 10, limit: 5 }).rows;
+    assertEquals(
+      page.map(({ id }) => id),
+      best.slice(10, 15).map(({ id }) => id),
+    );
+    for (const outcome of ["solved", "unsolved", "failed"] as const) {
+      const { total, rows } = reader.episodes({ outcome, limit: 72 });
+      assertEquals(rows.length, total);
+      assertTrue(
+        rows.every(({ success, stage }) =>
+          outcome === "failed"
+            ? stage !== null
+            : (success === 1) === (outcome === "solved")
+        ),
+      );
+    }
+    assertEquals(
+      reader.episodes({ from: 2, to: 3, agent: "planner" }).total,
+      24,
+    );
+    assertEquals(reader.episodes({ agent: "nobody" }).total, 0);
+    assertEquals(reader.episodes({ task: "problem-4-1" }).total, 6);
+    assertEquals(reader.episodes({ task: "%" }).total, 0);
+    assertTrue(
+      reader.episodes({ having: ["cut"], limit: 72 }).rows.every(({ cut }) =>
+        Number(cut) > 0
+      ),
+    );
+  }));
+
+Deno.test("RecordReader.series() averages neighbouring steps where there are too many", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 10, groups: 1, groupSize: 2 });
+    using reader = new RecordReader(folder);
+    const fine = reader.series();
+    const coarse = reader.series({ points: 4 });
+    assertEquals(coarse.steps, [3, 6, 9, 10]);
+    const [a, b, c] = fine.metrics.entropy!;
+    assertAlmostEquals(coarse.metrics.entropy![0]!, (a! + b! + c!) / 3);
+    assertEquals(reader.series({ from: 4, to: 5 }).steps, [4, 5]);
+    assertEquals(coarse.evaluations.length, 1);
+    assertEquals(fine.timings.total!.length, 10);
+  }));
+
+Deno.test("RecordWriter drops the episodes of steps that are not to be kept, never their metrics", () =>
+  withFolder(async (folder) => {
+    for (
+      const [retention, kept] of [
+        [{}, [1, 2, 3, 4, 5, 6, 7]],
+        [{ last: 2 }, [6, 7]],
+        [{ every: 3 }, [3, 6, 7]],
+        [{ last: 2, every: 4 }, [4, 6, 7]],
+      ] as const
+    ) {
+      const run = `${folder}/${JSON.stringify(retention)}`;
+      await generateRun(run, { steps: 7, groups: 1, groupSize: 2, retention });
+      using reader = new RecordReader(run);
+      const { rows } = reader.episodes({ sort: "step", order: "asc" });
+      assertEquals([...new Set(rows.map(({ step }) => step))], [...kept]);
+      assertEquals(reader.series().steps.length, 7);
+      const orphans = reader.database
+        .prepare(
+          "SELECT count(*) count FROM calls WHERE episode NOT IN (SELECT id FROM episodes)",
+        )
+        .get()!;
+      assertEquals(orphans.count, 0);
+    }
+  }));
+
+Deno.test("RecordWriter bounds the space of a run that keeps its last steps", () =>
+  withFolder(async (folder) => {
+    const size = async (name: string, steps: number) => {
+      const options = {
+        steps,
+        groups: 2,
+        groupSize: 8,
+        retention: { last: 2 },
+      };
+      await generateRun(`${folder}/${name}`, options);
+      return (await Deno.stat(`${folder}/${name}/records.sqlite`)).size;
+    };
+    const short = await size("short", 10);
+    const long = await size("long", 40);
+    assertTrue(long < 1.5 * short, `${long} bytes after ${short}`);
+  }));
+
+Deno.test("RecordWriter.cutAfter() forgets later steps, so that a run goes on as it was", () =>
+  withFolder(async (folder) => {
+    const options = { steps: 4, groups: 1, groupSize: 2 };
+    await generateRun(folder, options);
+    using writer = await RecordWriter.open(folder, { tokenText });
+    using reader = new RecordReader(folder);
+    writer.cutAfter(2);
+    assertEquals([reader.lastStep(), reader.episodes().total], [2, 4]);
+    writeStep(writer, 3, options);
+    assertEquals([reader.lastStep(), reader.episodes().total], [3, 6]);
+  }));
+
+Deno.test("RecordReader sees what is written meanwhile, and that something was", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 1, groups: 1, groupSize: 2 });
+    using writer = await RecordWriter.open(folder, { tokenText });
+    using reader = new RecordReader(folder);
+    const before = reader.version();
+    assertEquals(reader.version(), before);
+    writeStep(writer, 2, { steps: 2, groups: 1, groupSize: 2 });
+    assertTrue(reader.version() !== before);
+    assertEquals(reader.lastStep(), 2);
+  }));
+
+Deno.test("RecordWriter leaves whole steps behind when its process is killed", () =>
+  withFolder(async (folder) => {
+    const script = `
+      import { RecordWriter } from ${
+      JSON.stringify(
+        new URL("../../src/monitor/records/mod.ts", import.meta.url).href,
+      )
+    };
+      import { tokenText, writeStep } from ${
+      JSON.stringify(new URL("./_generated_run.ts", import.meta.url).href)
+    };
+      const writer = await RecordWriter.open(Deno.args[0], { tokenText });
+      for (let step = 1;; step++) {
+        writeStep(writer, step, { steps: 1000 });
+        if (step === 4) console.log("writing");
+      }`;
+    await Deno.writeTextFile(`${folder}/write.ts`, script);
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", `${folder}/write.ts`, folder],
+      stdout: "piped",
+    }).spawn();
+    const output = child.stdout.getReader();
+    await output.read();
+    child.kill("SIGKILL");
+    await child.status;
+    while (!(await output.read()).done);
+
+    using reader = new RecordReader(folder);
+    const [check] = reader.database.prepare("PRAGMA integrity_check").all();
+    assertEquals(check!.integrity_check, "ok");
+    assertTrue(reader.lastStep() >= 4);
+    const steps = reader.database
+      .prepare("SELECT step, count(*) count FROM episodes GROUP BY step").all();
+    assertTrue(steps.every(({ count }) => count === 32));
+    // It can be gone on with.
+    using writer = await RecordWriter.open(folder, { tokenText });
+    writer.cutAfter(2);
+    assertEquals(reader.lastStep(), 2);
+  }));
+
+Deno.test("RecordReader says so where there is no run", () => {
+  assertThrows(
+    () => new RecordReader("/nowhere/at/all"),
+    UserError,
+    "No records in /nowhere/at/all",
+  );
+});
+
+Deno.test("RecordReader.health() tells what goes wrong in the last steps, with its tokens", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 30 });
+    using reader = new RecordReader(folder);
+    const findings = new Map(
+      reader.health().map((finding) => [finding.check, finding]),
+    );
+    assertEquals(findings.size, 9);
+    for (const check of ["length", "untrainable", "failures"]) {
+      const { severity, evidence } = findings.get(check)!;
+      assertEquals([check, severity], [check, "warning"]);
+      assertTrue(evidence.length > 0);
+      for (const { episode } of evidence) {
+        assertTrue(reader.episode(episode!) !== undefined);
+      }
+    }
+    const cut = findings.get("length")!.evidence[0]!;
+    assertEquals(
+      reader.episode(cut.episode!)!.calls[cut.call!]!.finish,
+      "length",
+    );
+    assertEquals(findings.get("stale")!.severity, "good");
+    assertEquals(findings.get("template")!.severity, "good");
+  }));
