@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import { type Gpu, slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
 import { bytesOf } from "./half.ts";
@@ -26,6 +27,7 @@ interface VocabularyChunk {
  */
 export class LossHead {
   readonly #gpu: Gpu;
+  readonly #capacity: number;
   readonly #gather: readonly Step[];
   readonly #chunks: readonly VocabularyChunk[];
   readonly #finish: readonly Step[];
@@ -49,6 +51,7 @@ export class LossHead {
       layers;
     const { x, dx, partial, capacity } = options;
     this.#gpu = gpu;
+    this.#capacity = capacity;
     const width = Math.min(
       roundUp(V, 64),
       Math.max(64, Math.floor(LOGITS_BYTES / 4 / capacity / 64) * 64),
@@ -168,9 +171,21 @@ export class LossHead {
     );
   }
 
-  /** Runs the head over the rows of `plan`; the hidden states must have been submitted before. */
+  /**
+   * Runs the head over the rows of `plan`; the hidden states must have been submitted before.
+   *
+   * @throws {UserError} If there are more rows or targets than this model was opened for.
+   */
   async scores(plan: TargetPlan): Promise<TreeScores> {
     const gpu = this.#gpu, views = this.#views, R = plan.index.length;
+    if (R > this.#capacity || plan.count > TARGETS_PER_ROW * this.#capacity) {
+      throw new UserError(
+        `A batch has ${plan.count} targets in ${plan.rows} distributions, but train.max_nodes ` +
+          `leaves room for ${
+            TARGETS_PER_ROW * this.#capacity
+          } in ${this.#capacity}`,
+      );
+    }
     this.#plan = plan;
     views.rows.set(R);
     gpu.write(views.rowCount, Uint32Array.of(plan.rows, 0, 0, 0));
@@ -186,7 +201,7 @@ export class LossHead {
       }
     });
     const [states, picked] = await gpu.read([
-      { view: views.state, bytes: plan.rows * 16 },
+      { view: views.state, bytes: R * 16 },
       { view: views.picked, bytes: plan.count * 4 },
     ]);
     return this.#assemble(
@@ -203,7 +218,8 @@ export class LossHead {
     picked: Float32Array,
   ): TreeScores {
     const rows = new Float32Array(plan.index.length * 4);
-    for (let r = 0; r < plan.rows; r++) {
+    // The padding too: with a sum of its own, its probabilities are finite, and zero times them is zero.
+    for (let r = 0; r < plan.index.length; r++) {
       const [peak, total, moment] = states.subarray(4 * r, 4 * r + 3);
       rows[4 * r] = peak! + Math.log(total!);
       rows[4 * r + 1] = peak! + Math.log(total!) - moment! / total!;

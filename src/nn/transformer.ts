@@ -181,6 +181,12 @@ export class Transformer {
         } tokens exceeds the model's ${this.#shape.maxPositions} positions`,
       );
     }
+    const stranger = tokens.find((token) => token >= this.#shape.vocabSize);
+    if (stranger !== undefined) {
+      throw new UserError(
+        `Token id ${stranger} is outside the model's vocabulary of ${this.#shape.vocabSize}`,
+      );
+    }
     const until = new Uint32Array(T);
     until.set(visibleUntil);
     for (let i = N; i < T; i++) until[i] = i + 1;

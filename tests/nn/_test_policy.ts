@@ -1,4 +1,8 @@
-import { GemmPlanner, type Gpu, planFile } from "../../src/gpu/mod.ts";
+import {
+  GemmPlanner,
+  planFile,
+  type RequestDeviceOptions,
+} from "../../src/gpu/mod.ts";
 import { GpuPolicy, type GpuPolicyOptions } from "../../src/nn/gpu_policy.ts";
 import type { HostTensor, TreeInput } from "../../src/nn/policy.ts";
 import type { TransformerShape } from "../../src/nn/shape.ts";
@@ -8,8 +12,10 @@ import { type Forest, randomForest } from "./_forest.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 
 /** A GPU for all tests of a file, with its products planned. */
-export async function testPlanner(): Promise<GemmPlanner> {
-  return await GemmPlanner.open(await testGpu(), planFile());
+export async function testPlanner(
+  options?: RequestDeviceOptions,
+): Promise<GemmPlanner> {
+  return await GemmPlanner.open(await testGpu(options), planFile());
 }
 
 /** What a test's policy is made of. */
@@ -74,11 +80,4 @@ export function randomInput(
       (x) => x < -0.3 ? 0.5 : x < 0.3 ? 1 : 1.7,
     ),
   };
-}
-
-/** The buffers a policy holds cannot be freed one by one; this says what they came to. */
-export function allocatedBy(gpu: Gpu, make: () => unknown): number {
-  const before = gpu.allocated;
-  make();
-  return gpu.allocated - before;
 }
