@@ -130,6 +130,7 @@ export class GpuPolicy {
   }
 
   discard(): void {
+    this.#requireTrained(); // otherwise the gradients' place is the weights' own
     this.parameters.clearGradients();
   }
 
