@@ -158,9 +158,9 @@ export class Fence implements AsyncDisposable {
   #start(id: number): void {
     const resident = this.#residents.get(id);
     if (resident === undefined) return;
-    const { task, endpoint } = resident.job;
+    const { task, endpoint, output } = resident.job;
     try {
-      this.#process.send({ kind: "run", id, task, endpoint });
+      this.#process.send({ kind: "run", id, task, endpoint, output });
       resident.started = true;
       resident.job.onStart?.();
     } catch (cause) {

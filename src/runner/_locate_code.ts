@@ -16,9 +16,12 @@ export interface CodeLocation {
 
 /** What names the code of a run. */
 export interface LocateOptions {
-  readonly workflow: string | URL;
+  /** Absent where only the judge is asked. */
+  readonly workflow?: string | URL;
   readonly judge?: string | URL;
 }
+
+const NO_WORKFLOW = new URL("./fenced/_no_workflow.ts", import.meta.url);
 
 /**
  * Finds workflow, judge and configuration file.
@@ -28,17 +31,20 @@ export interface LocateOptions {
 export async function locateCode(
   options: LocateOptions,
 ): Promise<CodeLocation> {
-  const workflow = toUrl(options.workflow);
+  const workflow = options.workflow === undefined
+    ? undefined
+    : toUrl(options.workflow);
   const judge = toJudge(options.judge);
   const files = [workflow, judge].filter((code) =>
     code instanceof URL && code.protocol === "file:"
   );
   const folders = files.map((file) => dirname(fileURLToPath(file!)));
-  const config = workflow.protocol === "file:"
+  const main = workflow ?? judge;
+  const config = main instanceof URL && main.protocol === "file:"
     ? await nearestConfig(folders[0]!)
     : undefined;
   return {
-    workflow,
+    workflow: workflow ?? NO_WORKFLOW,
     ...(judge !== undefined && { judge }),
     folders: [...new Set(folders)],
     ...(config !== undefined && { config }),

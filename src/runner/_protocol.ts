@@ -1,4 +1,5 @@
 import type { EpisodeStage } from "../errors.ts";
+import type { WorkflowOutput } from "../judge/mod.ts";
 import type { Task } from "../reader/mod.ts";
 import type { Endpoint, EpisodeOutcome } from "./types.ts";
 
@@ -21,6 +22,8 @@ export type ToFence =
     readonly id: number;
     readonly task: Task;
     readonly endpoint: Endpoint;
+    /** What the workflow returned already, elsewhere; then only the judge is asked. */
+    readonly output?: WorkflowOutput | undefined;
   }
   | { readonly kind: "cancel"; readonly id: number; readonly reason: string };
 

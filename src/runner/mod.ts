@@ -7,10 +7,18 @@
  * not know which episode runs when, nor retries any: that is the rollout's. It knows of the model
  * only the URL and key that it hands to the workflow.
  *
+ * Workflows that are no code of ours stand beside the fence: a program (`ProcessRunner`), or a
+ * service (`HttpRunner`).
+ *
  * Inside the fence runs `fenced/`; in the compiled program `stage()` stands in for `deno run`.
  *
  * @module
  */
+export { HttpRunner } from "./http_runner.ts";
+export type { HttpRunnerOptions } from "./http_runner.ts";
+export { ProcessRunner } from "./process_runner.ts";
+export type { ProcessRunnerOptions } from "./process_runner.ts";
+export { workflowJsonSchemas } from "./workflow_protocol.ts";
 export { Runner } from "./runner.ts";
 export type { RunnerOptions } from "./runner.ts";
 export { stage } from "./stage.ts";

@@ -13,8 +13,11 @@ import type {
 
 /** What a `Runner` runs, and within which bounds. */
 export interface RunnerOptions {
-  /** The file, or `http(s)` URL, whose default export is the agent. */
-  readonly workflow: string | URL;
+  /**
+   * The file, or `http(s)` URL, whose default export is the agent.
+   * @default none: each job brings its workflow's output, and only the judge is asked
+   */
+  readonly workflow?: string | URL;
   /** A judge file, or the name of a built-in judge. @default none */
   readonly judge?: string | URL;
   /** `host:port` of the gateway. */

@@ -44,6 +44,8 @@ export interface EpisodeJob {
   readonly task: Task;
   /** Where it reaches the model. */
   readonly endpoint: Endpoint;
+  /** What the workflow returned already, elsewhere: only the judge is asked. */
+  readonly output?: WorkflowOutput;
   /** Cancels the episode; an `EpisodeError` as its reason becomes the episode's failure. */
   readonly signal?: AbortSignal;
   /**

@@ -4,6 +4,7 @@ import {
   type EpisodeJob,
   type EpisodeOutcome,
   type EpisodeResult,
+  type EpisodeRunner,
   Runner,
   type RunnerOptions,
 } from "../../src/runner/mod.ts";
@@ -36,7 +37,7 @@ export function task(
 
 /** Runs one episode of `task` on `runner`. */
 export function play(
-  runner: Runner,
+  runner: EpisodeRunner,
   task: Task,
   options: Partial<EpisodeJob> = {},
 ): Promise<EpisodeResult> {

@@ -1,7 +1,7 @@
 import type { JudgeFunction, WorkflowOutput } from "../../judge/mod.ts";
 import type { Task } from "../../reader/mod.ts";
+import { checkOutput, NO_REWARD, toOutcome } from "../_check_output.ts";
 import type { EpisodeOutcome, Tuner, WorkflowFunction } from "../types.ts";
-import { show } from "./_show.ts";
 import { UsageError } from "./_usage_error.ts";
 
 /** The user's code of a run. */
@@ -14,6 +14,8 @@ export interface UserCode {
 export interface Play {
   readonly task: Task;
   readonly tuner: Tuner;
+  /** What the workflow returned already, elsewhere; then only the judge is asked. */
+  readonly output?: WorkflowOutput | undefined;
   /** Called before the judge is asked. */
   readonly onJudge: () => void;
 }
@@ -26,15 +28,15 @@ export interface Play {
  */
 export async function play(
   { workflow, judge }: UserCode,
-  { task, tuner, onJudge }: Play,
+  { task, tuner, output: given, onJudge }: Play,
 ): Promise<EpisodeOutcome> {
-  const output = checkOutput(await workflow(task, tuner), "workflow");
+  const output = checkOutput(
+    given ?? await workflow(task, tuner),
+    "workflow",
+  );
   if (output.reward !== undefined) return toOutcome(output, output.reward);
   if (judge === undefined) {
-    throw new UsageError(
-      "The workflow returned no reward, and there is no judge: return a number or " +
-        "{ reward: number }, or set judge.path or judge.name in the YAML",
-    );
+    throw new UsageError(NO_REWARD);
   }
   onJudge();
   const judged = checkOutput(await judge(task, output), "judge");
@@ -50,43 +52,4 @@ export async function play(
     metrics: { ...output.metrics, ...judged.metrics },
   };
   return toOutcome(both, judged.reward);
-}
-
-function toOutcome(output: WorkflowOutput, reward: number): EpisodeOutcome {
-  const { success = reward > 0, metadata = {}, metrics = {} } = output;
-  return { reward, success, metadata, metrics };
-}
-
-function checkOutput(
-  value: unknown,
-  by: "workflow" | "judge",
-): WorkflowOutput {
-  if (value === undefined || value === null) return {};
-  if (typeof value === "number") return checkOutput({ reward: value }, by);
-  if (typeof value !== "object" || Array.isArray(value)) {
-    throw new UsageError(
-      `The ${by} returned ${show(value)}: ` +
-        'return a number or an object with "reward"',
-    );
-  }
-  const { reward, success, metadata, metrics } = value as WorkflowOutput;
-  const check = (holds: boolean, part: unknown, as: string, must: string) => {
-    if (part === undefined || holds) return;
-    throw new UsageError(
-      `The ${by} returned ${show(part)} as ${as}: it must be ${must}`,
-    );
-  };
-  check(Number.isFinite(reward), reward, "reward", "a finite number");
-  check(typeof success === "boolean", success, "success", "true or false");
-  check(isRecord(metadata), metadata, "metadata", "an object");
-  check(isRecord(metrics), metrics, "metrics", "an object of numbers");
-  for (const [name, metric] of Object.entries(metrics ?? {})) {
-    const as = `metric "${name}"`;
-    check(Number.isFinite(metric), metric ?? null, as, "a finite number");
-  }
-  return value;
-}
-
-function isRecord(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

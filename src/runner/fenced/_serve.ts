@@ -72,13 +72,16 @@ class FencedEpisode implements EpisodeScope {
 
   async run(
     user: UserCode,
-    { task, endpoint }: ToFence & { kind: "run" },
+    { task, endpoint, output }: ToFence & { kind: "run" },
   ): Promise<void> {
     const tuner = createTuner(endpoint, this.#cancelled.signal);
     const onJudge = () => this.#stage = "judge";
     try {
       this.#finish(
-        await scope.run(this, () => play(user, { task, tuner, onJudge })),
+        await scope.run(
+          this,
+          () => play(user, { task, tuner, output, onJudge }),
+        ),
       );
     } catch (error) {
       this.fail(error);
