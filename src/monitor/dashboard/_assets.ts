@@ -14,6 +14,11 @@ import index from "./page/index.html" with { type: "text" };
 import inspectorStyle from "./page/inspector.css" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
+import episodeFacts from "./page/episode_facts.js" with { type: "text" };
+import jumps from "./page/jumps.js" with { type: "text" };
+import outline from "./page/outline.js" with { type: "text" };
+import overviewData from "./page/overview_data.js" with { type: "text" };
+import tokenFacts from "./page/token_facts.js" with { type: "text" };
 import paint from "./page/paint.js" with { type: "text" };
 import style from "./page/style.css" with { type: "text" };
 import table from "./page/table.js" with { type: "text" };
@@ -45,6 +50,11 @@ export const ASSETS: ReadonlyMap<string, Asset> = new Map([
     health,
     main,
     overview,
+    episode_facts: episodeFacts,
+    jumps,
+    outline,
+    overview_data: overviewData,
+    token_facts: tokenFacts,
     paint,
     table,
     tiles,

@@ -69,6 +69,7 @@ async function render() {
     if (mine !== visit) return end?.();
     leave = end ?? (() => {});
     fill(content, page);
+    content.dataset.shown = location.hash;
     page.dispatchEvent(new CustomEvent("shown"));
   } catch (error) {
     if (mine !== visit) return;
