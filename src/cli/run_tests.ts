@@ -19,6 +19,9 @@ export async function run(args: Args): Promise<number> {
 async function task(root: URL, args: readonly string[]): Promise<number> {
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--cwd", fileURLToPath(root), ...args],
-  }).output();
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
   return code;
 }

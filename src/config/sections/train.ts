@@ -61,4 +61,6 @@ export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
   max_nodes: z.int().min(64).default(4096).describe(
     "Most tree nodes in a forward pass; larger batches are split without changing the gradient.",
   ),
-}).prefault({ algorithm: {}, lora: {} }).describe("How the weights are updated.");
+}).prefault({ algorithm: {}, lora: {} }).describe(
+  "How the weights are updated.",
+);
