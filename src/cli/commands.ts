@@ -1,5 +1,6 @@
 import type { Flags } from "./args.ts";
 import type { Command } from "./command.ts";
+import { OFFLINE_COMMANDS } from "./offline_commands.ts";
 
 const CONFIG_FLAGS: Flags = {
   conf: {
@@ -12,6 +13,10 @@ const CONFIG_FLAGS: Flags = {
     description: "Change a key of the YAML, as in --set train.steps=20",
   },
   seed: { value: "N", description: "Seed of everything random" },
+};
+
+const ADAPTER_FLAG: Flags = {
+  adapter: { value: "DIR", description: "LoRA adapter over MODEL, as PEFT's" },
 };
 
 const JSON_FLAG: Flags = {
@@ -58,7 +63,7 @@ export const COMMANDS: readonly Command[] = [
       "Runs the agent on the held-out tasks and prints the share that it solves, sampled and\n" +
       "greedy. MODEL is a model folder, a checkpoint or a run (its latest checkpoint).",
     positionals: ["MODEL"],
-    flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
+    flags: { ...CONFIG_FLAGS, ...ADAPTER_FLAG, ...JSON_FLAG },
     examples: [
       ["eval", "the quickstart's model before any training"],
       [
@@ -76,7 +81,7 @@ export const COMMANDS: readonly Command[] = [
       "A conversation on the terminal. MODEL is a model folder, a checkpoint or a run; the\n" +
       "quickstart's model where none is given. An empty line or Ctrl-D ends it.",
     positionals: ["MODEL"],
-    flags: CONFIG_FLAGS,
+    flags: { ...CONFIG_FLAGS, ...ADAPTER_FLAG },
     examples: [
       ["chat runs/my-run", "the latest checkpoint of a run"],
       ["chat ./model --set rollout.temperature=0.2", "cooler"],
@@ -92,6 +97,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: ["MODEL"],
     flags: {
       ...CONFIG_FLAGS,
+      ...ADAPTER_FLAG,
       port: { value: "N", description: "Port to listen on; 8000 by default" },
     },
     examples: [
@@ -100,6 +106,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     load: () => import("./serve.ts"),
   },
+  ...OFFLINE_COMMANDS,
   {
     name: "view",
     summary: "Show runs in a browser",

@@ -1,17 +1,21 @@
 import { dirname, join } from "node:path";
+import type { Override } from "../config/mod.ts";
 import { UserError } from "../errors.ts";
+import { isAdapterFolder, readAdapterConfig } from "../model/mod.ts";
 
 /** A model that a user pointed at. */
 export interface LocatedModel {
   /** Its folder, absolute. */
   readonly folder: string;
+  /** Folder of an adapter over it, absolute; absent where the user pointed at a whole model. */
+  readonly adapter?: string;
   /** Config of the run that it belongs to; absent where it belongs to none. */
   readonly config?: string;
 }
 
 /**
  * Finds what `path` means: a run directory stands for its latest checkpoint, and a checkpoint
- * belongs to its run; any other folder is a model on its own.
+ * belongs to its run; any other folder is a model on its own, or an adapter over one that it names.
  *
  * @throws {UserError} If nothing is there, or the run has no checkpoint yet.
  */
@@ -30,14 +34,34 @@ export async function locateModel(path: string): Promise<LocatedModel> {
       );
     }
     return {
-      folder: await Deno.realPath(latest),
+      ...await modelIn(await Deno.realPath(latest)),
       config: join(path, "config.yaml"),
     };
   }
   const folder = await Deno.realPath(path);
   const config = join(dirname(dirname(folder)), "config.yaml");
   const ofRun = dirname(folder).endsWith("checkpoints") && await exists(config);
-  return ofRun ? { folder, config } : { folder };
+  return { ...await modelIn(folder), ...(ofRun && { config }) };
+}
+
+/** What a located model changes in a config. */
+export function modelOverrides({ folder, adapter }: LocatedModel): Override[] {
+  return [
+    { key: "model.path", value: folder, source: folder },
+    ...adapter === undefined
+      ? []
+      : [{ key: "model.adapter", value: adapter, source: adapter }],
+  ];
+}
+
+/** The model in `folder`, or that which the adapter in `folder` stands over. */
+async function modelIn(folder: string): Promise<LocatedModel> {
+  if (!await isAdapterFolder(folder)) return { folder };
+  const { base } = await readAdapterConfig(folder);
+  if (base !== undefined) return { folder: base, adapter: folder };
+  throw new UserError(
+    `The adapter in ${folder} does not say which model it stands over: give the model, and this as --adapter`,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

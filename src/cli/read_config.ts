@@ -9,7 +9,11 @@ import {
   type ServeConfig,
 } from "../config/mod.ts";
 import { type Args, UsageError } from "./args.ts";
-import { type LocatedModel, locateModel } from "./locate_model.ts";
+import {
+  type LocatedModel,
+  locateModel,
+  modelOverrides,
+} from "./locate_model.ts";
 import { quickstartConfig } from "./quickstart.ts";
 
 /** Flags that stand for a key of the YAML. */
@@ -18,6 +22,7 @@ const KEYS: Readonly<Record<string, string>> = {
   steps: "train.steps",
   backbone: "train.backbone",
   "run-dir": "run_dir",
+  adapter: "model.adapter",
 };
 
 /**
@@ -43,8 +48,8 @@ async function sources(args: Args): Promise<LoadConfigOptions> {
     file: await configFile(args, model),
     set: args.texts("set"),
     overrides: [
+      ...model === undefined ? [] : modelOverrides(model),
       ...flagOverrides(args),
-      ...model === undefined ? [] : [modelOverride(model)],
     ],
   };
 }
@@ -73,8 +78,4 @@ function flagOverrides(args: Args): Override[] {
     const source = `--${flag} ${text}`;
     return text === undefined ? [] : [flagOverride(key, text, source)];
   });
-}
-
-function modelOverride({ folder }: LocatedModel): Override {
-  return { key: "model.path", value: folder, source: folder };
 }

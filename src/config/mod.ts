@@ -20,6 +20,7 @@ export {
   loadServeConfig,
 } from "./load_config.ts";
 export { flagOverride, type Override, parseSet } from "./override.ts";
+export { optimizerOf } from "./optimizer_of.ts";
 export { refillsOf } from "./refills_of.ts";
 export type { Config, ServeConfig } from "./schema.ts";
 export type { AlgorithmConfig } from "./sections/algorithm.ts";

@@ -1,18 +1,11 @@
-import { basename } from "node:path";
 import type { ServeConfig } from "../config/mod.ts";
-import { openWebGpu, type WebGpu } from "../engine/mod.ts";
 import { ModelError } from "../errors.ts";
-import {
-  loadModelFolder,
-  type ModelFolder,
-  parameterShapes,
-} from "../model/mod.ts";
-import type { HostTensor } from "../nn/mod.ts";
+import { loadModelFolder, type ModelFolder } from "../model/mod.ts";
 import type { ChatModel } from "../tuner/mod.ts";
+import { type OpenPolicy, openPolicy } from "./_open_policy.ts";
 
 /** A model on the GPU, and what turns its text into tokens and back. */
-export interface OpenModel {
-  readonly gpu: WebGpu;
+export interface OpenModel extends OpenPolicy {
   readonly chat: ChatModel;
 }
 
@@ -27,21 +20,10 @@ export async function openModel(
   config: ServeConfig,
   trained: boolean,
 ): Promise<OpenModel> {
-  const { model, engine, train } = config;
-  const folder = await loadModelFolder(model.path);
-  const chat = chatModel(folder);
-  const gpu = await openWebGpu({
-    shape: folder.config,
-    weights: await readWeights(folder),
-    name: basename(model.path),
-    trained,
-    maxNodes: train.max_nodes,
-    maxBatch: engine.max_batch,
-    stepsPerSubmission: engine.steps_per_submission,
-    ...(engine.max_context !== null && { maxContext: engine.max_context }),
-    ...(engine.cache_tokens !== null && { cacheTokens: engine.cache_tokens }),
-  });
-  return { gpu, chat };
+  const weights = await loadModelFolder(config.model.path);
+  const chat = chatModel(weights);
+  const opened = await openPolicy(config, { weights, trained, sampled: true });
+  return { ...opened, chat };
 }
 
 function chatModel(folder: ModelFolder): ChatModel {
@@ -52,14 +34,4 @@ function chatModel(folder: ModelFolder): ChatModel {
     );
   }
   return { tokenizer, template, toolFormat, eosIds };
-}
-
-async function readWeights(
-  { config, tensors }: ModelFolder,
-): Promise<HostTensor[]> {
-  const weights: HostTensor[] = [];
-  for (const [name, shape] of parameterShapes(config)) {
-    weights.push({ name, shape, data: await tensors.read(name) });
-  }
-  return weights;
 }

@@ -9,9 +9,24 @@
  * @module
  */
 export { evaluate } from "./evaluate.ts";
+export {
+  type ExportedModel,
+  exportModel,
+  type ExportModelOptions,
+} from "./export_model.ts";
+export {
+  type FineTuned,
+  fineTuneModel,
+  type FineTuneModelOptions,
+} from "./fine_tune_model.ts";
 export { type Chat, openChat, type SayOptions } from "./open_chat.ts";
+export { score } from "./score.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export { train } from "./train.ts";
 export { tune } from "./tune.ts";
 export type { Tasks, TuneOptions } from "./tune.ts";
 export type * from "./types.ts";
+export {
+  updateFromRollouts,
+  type UpdateFromRolloutsOptions,
+} from "./update_from_rollouts.ts";

@@ -1,0 +1,17 @@
+import { updateFromRollouts } from "../launcher/mod.ts";
+import { readJsonLines } from "../offline/mod.ts";
+import type { Args } from "./args.ts";
+import { outputFolder, outputType } from "./output_folder.ts";
+import { neededFlag, readOfflineConfig } from "./read_offline_config.ts";
+
+/** `astuner update`: training steps on recorded rollouts. */
+export async function run(args: Args): Promise<number> {
+  const records = updateFromRollouts(await readOfflineConfig(args), {
+    lines: readJsonLines(neededFlag(args, "rollouts")),
+    out: await outputFolder(args),
+    steps: args.integer("steps"),
+    dtype: outputType(args),
+  });
+  for await (const record of records) console.log(JSON.stringify(record));
+  return 0;
+}

@@ -1,0 +1,34 @@
+import {
+  type AdapterConfig,
+  type FloatType,
+  saveAdapter,
+  saveModelFolder,
+} from "../model/mod.ts";
+import { explainWrite } from "../monitor/mod.ts";
+import type { Policy } from "../nn/mod.ts";
+
+/** What of a policy is saved. */
+export interface SavePolicyOptions {
+  readonly policy: Policy;
+  /** Shape of the adapter that was trained; absent where the weights themselves were. */
+  readonly adapter?: AdapterConfig | undefined;
+  /** Model folder whose configuration and tokenizer are carried over. */
+  readonly model: string;
+  /** Number format of whole weights. @default "F32" */
+  readonly dtype?: FloatType;
+}
+
+/** Saves what was trained in `folder`: an adapter in PEFT's layout, or a whole model in Hugging Face's. */
+export async function savePolicy(
+  folder: string,
+  { policy, adapter, model, dtype = "F32" }: SavePolicyOptions,
+): Promise<void> {
+  const tensors = await policy.weights();
+  await explainWrite(
+    folder,
+    () =>
+      adapter
+        ? saveAdapter(folder, { config: adapter, tensors })
+        : saveModelFolder(folder, { source: model, tensors, dtype }),
+  );
+}

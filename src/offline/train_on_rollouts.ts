@@ -1,0 +1,64 @@
+import type { Policy, StepOptions } from "../nn/mod.ts";
+import {
+  type Algorithm,
+  type PolicyMetrics,
+  type TrainGroup,
+  update,
+  type UpdateMetrics,
+} from "../trainer/mod.ts";
+
+/** How a policy is trained on recorded episodes. */
+export interface TrainOnRolloutsOptions {
+  /** Turns rewards into a loss. */
+  readonly algorithm: Algorithm;
+  /** AdamW's settings in a step, counted from 1. */
+  readonly optimizer: (step: number) => StepOptions;
+  /** Steps taken; after the last group comes the first again. */
+  readonly steps: number;
+  /** Groups of a step. */
+  readonly groupsPerStep: number;
+  /** Passes over the groups of a step. @default 1 */
+  readonly epochs?: number;
+  /** Optimizer steps in a pass. @default 1 */
+  readonly minibatches?: number;
+}
+
+/** What a step did: the trainer's own metrics in one row. */
+export type TrainOnRolloutsRecord =
+  & {
+    /** From 1. */
+    readonly step: number;
+    readonly learningRate: number;
+  }
+  & Omit<UpdateMetrics, "policy">
+  & Partial<PolicyMetrics>;
+
+/**
+ * Takes training steps on recorded episodes, in their order, by the `update` that a run takes.
+ *
+ * @throws {ASTunerError} If a loss is not finite.
+ */
+export async function* trainOnRollouts(
+  policy: Policy,
+  groups: readonly TrainGroup[],
+  options: TrainOnRolloutsOptions,
+): AsyncGenerator<TrainOnRolloutsRecord> {
+  const { algorithm, steps, groupsPerStep, epochs = 1, minibatches = 1 } =
+    options;
+  const batches = Array.from(
+    { length: Math.ceil(groups.length / groupsPerStep) },
+    (_, at) => groups.slice(at * groupsPerStep, (at + 1) * groupsPerStep),
+  );
+  for (let step = 1; step <= steps; step++) {
+    const batch = batches[(step - 1) % batches.length]!;
+    const optimizer = options.optimizer(step);
+    const { policy: losses, ...metrics } = await update(policy, batch, {
+      algorithm,
+      optimizer,
+      epochs,
+      minibatches,
+    });
+    const { learningRate } = optimizer;
+    yield { step, learningRate, ...losses, ...metrics };
+  }
+}
