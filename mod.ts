@@ -57,5 +57,5 @@ export type {
 } from "./src/monitor/mod.ts";
 export * from "./src/reader/mod.ts";
 export type { Summary, Tasks, TuneOptions } from "./src/launcher/mod.ts";
-export { Workflow } from "./src/runner/mod.ts";
+export { Workflow, workflowJsonSchemas } from "./src/runner/mod.ts";
 export type { Endpoint, Tuner, WorkflowFunction } from "./src/runner/mod.ts";

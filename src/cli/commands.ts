@@ -184,6 +184,10 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     flags: {
       schema: { description: "Print the JSON Schema of the YAML" },
+      "workflow-schema": {
+        description:
+          "Print the JSON Schemas of programs, services and open sessions as workflows",
+      },
       ...CONFIG_FLAGS,
     },
     examples: [

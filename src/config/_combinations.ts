@@ -6,7 +6,16 @@ import type { Config, ServeConfig } from "./schema.ts";
 export function* impossibleCombinations(
   config: ServeConfig & Partial<Config>,
 ): Generator<Problem> {
-  const { engine, judge, rollout, tasks, train } = config;
+  const { engine, judge, rollout, tasks, train, workflow } = config;
+  const [agent, another] = ["path", "command", "url", "open"].filter((key) =>
+    workflow?.[key as "path" | "open"]
+  );
+  if (another !== undefined) {
+    yield {
+      path: ["workflow", another],
+      message: `cannot stand beside workflow.${agent}; keep one of the two`,
+    };
+  }
   if (judge.path !== null && judge.name !== null) {
     yield {
       path: ["judge", "name"],

@@ -4,7 +4,7 @@ import type { SchemaNode } from "./_schema_node.ts";
 
 /**
  * `value` with every path in it made absolute, relative ones being relative to `base` (URLs stay),
- * and every section without keys (`eval:` and nothing under it) made an empty one.
+ * those that its sections leave to their defaults included, and every section without keys (`eval:` and nothing under it) made an empty one.
  */
 export function absolutePaths(
   value: unknown,
@@ -22,10 +22,20 @@ export function absolutePaths(
   }
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [
+    Object.entries({ ...defaultPaths(node), ...value }).map(([key, child]) => [
       key,
       absolutePaths(child, node?.properties?.[key], base),
     ]),
+  );
+}
+
+function defaultPaths(node: SchemaNode | undefined): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(node?.properties ?? {})
+      .filter(([, { format, default: path }]) =>
+        format === "path" && typeof path === "string"
+      )
+      .map(([key, { default: path }]) => [key, path]),
   );
 }
 

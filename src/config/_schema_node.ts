@@ -10,6 +10,8 @@ export interface SchemaNode {
   readonly format?: string;
   /** Own annotation: the path must lead to something that is there. */
   readonly mustExist?: boolean;
+  /** Own annotation: a file to start from shows the example in place of the default. */
+  readonly starter?: boolean;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[];
   readonly items?: SchemaNode;

@@ -18,7 +18,9 @@ function* sectionLines(section: SchemaNode, indent: string): Generator<string> {
       yield `${indent}${key}:`;
       yield* sectionLines(node, `${indent}  `);
     } else {
-      const value = required ? node.examples?.[0] : node.default;
+      const value = required || node.starter
+        ? node.examples?.[0]
+        : node.default;
       yield `${indent}${key}: ${JSON.stringify(value)}`;
     }
   }

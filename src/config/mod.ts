@@ -27,6 +27,7 @@ export type { AlgorithmConfig } from "./sections/algorithm.ts";
 export type { CheckpointConfig } from "./sections/checkpoint.ts";
 export type { EngineConfig } from "./sections/engine.ts";
 export type { EvalConfig } from "./sections/eval.ts";
+export type { GatewayConfig } from "./sections/gateway.ts";
 export type { JudgeConfig } from "./sections/judge.ts";
 export type { LoraConfig } from "./sections/lora.ts";
 export type { ModelConfig } from "./sections/model.ts";

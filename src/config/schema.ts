@@ -5,6 +5,7 @@ import {
 } from "./sections/checkpoint.ts";
 import { type EngineConfig, engineSchema } from "./sections/engine.ts";
 import { type EvalConfig, evalSchema } from "./sections/eval.ts";
+import { type GatewayConfig, gatewaySchema } from "./sections/gateway.ts";
 import { type JudgeConfig, judgeSchema } from "./sections/judge.ts";
 import { type ModelConfig, modelSchema } from "./sections/model.ts";
 import { type MonitorConfig, monitorSchema } from "./sections/monitor.ts";
@@ -21,6 +22,7 @@ export interface ServeConfig {
   readonly run_dir: string | null;
   readonly model: ModelConfig;
   readonly engine: EngineConfig;
+  readonly gateway: GatewayConfig;
   readonly judge: JudgeConfig;
   readonly rollout: RolloutConfig;
   readonly train: TrainConfig;
@@ -52,6 +54,7 @@ const schema = z.strictObject({
   model: modelSchema,
   workflow: workflowSchema,
   judge: judgeSchema,
+  gateway: gatewaySchema,
   tasks: tasksSchema,
   engine: engineSchema,
   rollout: rolloutSchema,

@@ -1,16 +1,20 @@
 import type { Config } from "../config/mod.ts";
 import type { WebGpu } from "../engine/mod.ts";
+import type { Tokenizer } from "../model/mod.ts";
 import type { View } from "../monitor/mod.ts";
 import type { Task } from "../reader/mod.ts";
 import { type Group, rollout, type RolloutOptions } from "../rollout/mod.ts";
-import { Runner } from "../runner/mod.ts";
+import { OpenRunner } from "../runner/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
 import { openModel } from "./_open_model.ts";
+import { openRunner } from "./_open_runner.ts";
 import { samplingOf } from "./_sampling.ts";
 
 /** An agent that can be run: its model, the gateway before it, and the processes of its workflow. */
 export interface Agent extends AsyncDisposable {
   readonly gpu: WebGpu;
+  /** What its tokens stand for. */
+  readonly tokenizer: Tokenizer;
   /** Runs a group of episodes for each task, within the bounds that the config sets. */
   play(tasks: readonly Task[], options: PlayOptions): Promise<Group[]>;
 }
@@ -49,23 +53,25 @@ export async function openAgent(
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
   const { gpu, chat } = await openModel(config, trained);
   opening.use(gpu);
+  const { host, port, public_url } = config.gateway;
+  let sessions: OpenRunner | undefined;
   const gateway = opening.use(
-    await Gateway.start({ engine: gpu.engine, model: chat }),
-  );
-  const { workflow, judge } = config;
-  const judged = judge.path ?? judge.name;
-  const runner = opening.use(
-    await Runner.open({
-      workflow: workflow.path,
-      ...(judged !== null && { judge: judged }),
-      gateway: new URL(gateway.url).host,
-      allow: workflow.allow,
-      processes: config.rollout.workers,
+    await Gateway.start({
+      engine: gpu.engine,
+      model: chat,
+      host,
+      port,
+      ...(public_url !== null && { publicUrl: public_url }),
+      fallback: async (request) => await sessions?.handle(request),
     }),
   );
+  const address = public_url ?? gateway.url;
+  const runner = opening.use(await openRunner(config, { address, view }));
+  if (runner instanceof OpenRunner) sessions = runner;
   const open = opening.move();
   return {
     gpu,
+    tokenizer: chat.tokenizer,
     play: (tasks, options) =>
       rollout(tasks, {
         host: gateway,

@@ -8,23 +8,25 @@ import type { EpisodeJob, EpisodeResult, EpisodeRunner } from "./types.ts";
 /** Characters of an episode's output that are kept. */
 const MAX_LOG = 64 * 1024;
 
+/** What comes with an episode that is played outside. */
+export interface OutsidePlay {
+  readonly signal: AbortSignal;
+  /** Adds to the episode's log. */
+  readonly print: (text: string) => void;
+  /** Called when the agent is at work: now the episode's time begins. */
+  readonly start: () => void;
+}
+
 /** A workflow that runs outside of this program. */
 export interface OutsideWorkflow {
   /**
    * Runs one episode.
    *
-   * @param print Adds to the episode's log.
    * @returns What the workflow answered, not checked yet.
    * @throws {EpisodeError} If the episode failed.
    * @throws The reason of `signal`, promptly, and with nothing left running.
    */
-  play(
-    job: EpisodeJob,
-    options: {
-      readonly signal: AbortSignal;
-      readonly print: (text: string) => void;
-    },
-  ): Promise<unknown>;
+  play(job: EpisodeJob, play: OutsidePlay): Promise<unknown>;
 }
 
 /** Who runs where, and who judges. */
@@ -79,8 +81,8 @@ export class OutsideRunner implements EpisodeRunner, AsyncDisposable {
     };
     try {
       using _place = await this.#places.take(signal);
-      job.onStart?.();
-      const playing = { signal, print };
+      const start = () => job.onStart?.();
+      const playing = { signal, print, start };
       const answer = await this.#options.workflow.play(job, playing);
       return await this.#judged(answer, { job, log });
     } catch (error) {

@@ -1,5 +1,9 @@
 import { EpisodeError } from "../errors.ts";
-import { OutsideRunner, type OutsideWorkflow } from "./_outside_runner.ts";
+import {
+  type OutsidePlay,
+  OutsideRunner,
+  type OutsideWorkflow,
+} from "./_outside_runner.ts";
 import type { EpisodeJob, EpisodeRunner } from "./types.ts";
 import { workflowRequest } from "./workflow_protocol.ts";
 
@@ -38,8 +42,9 @@ class HttpWorkflow implements OutsideWorkflow {
 
   async play(
     { task, endpoint }: EpisodeJob,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, start }: OutsidePlay,
   ): Promise<unknown> {
+    start();
     const answer = await this.#post(workflowRequest(task, endpoint), signal);
     const text = await answer.text().catch((cause) => {
       throw this.#failure("broke off its answer", cause);

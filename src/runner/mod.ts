@@ -7,8 +7,8 @@
  * not know which episode runs when, nor retries any: that is the rollout's. It knows of the model
  * only the URL and key that it hands to the workflow.
  *
- * Workflows that are no code of ours stand beside the fence: a program (`ProcessRunner`), or a
- * service (`HttpRunner`).
+ * Workflows that are no code of ours stand beside the fence: a program (`ProcessRunner`), a
+ * service (`HttpRunner`), or agents that come for episodes by themselves (`OpenRunner`).
  *
  * Inside the fence runs `fenced/`; in the compiled program `stage()` stands in for `deno run`.
  *
@@ -16,6 +16,8 @@
  */
 export { HttpRunner } from "./http_runner.ts";
 export type { HttpRunnerOptions } from "./http_runner.ts";
+export { OpenRunner } from "./open_runner.ts";
+export type { OpenRunnerOptions } from "./open_runner.ts";
 export { ProcessRunner } from "./process_runner.ts";
 export type { ProcessRunnerOptions } from "./process_runner.ts";
 export { workflowJsonSchemas } from "./workflow_protocol.ts";

@@ -1,4 +1,8 @@
-import { OutsideRunner, type OutsideWorkflow } from "./_outside_runner.ts";
+import {
+  type OutsidePlay,
+  OutsideRunner,
+  type OutsideWorkflow,
+} from "./_outside_runner.ts";
 import { WorkflowProcess } from "./_workflow_process.ts";
 import type { EpisodeJob, EpisodeRunner } from "./types.ts";
 
@@ -41,11 +45,9 @@ class ProcessWorkflow implements OutsideWorkflow {
 
   async play(
     job: EpisodeJob,
-    { signal, print }: {
-      readonly signal: AbortSignal;
-      readonly print: (text: string) => void;
-    },
+    { signal, print, start }: OutsidePlay,
   ): Promise<unknown> {
+    start();
     const { command, cwd, env = [], graceSeconds = 2 } = this.#options;
     await using process = new WorkflowProcess({
       command,

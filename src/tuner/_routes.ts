@@ -20,6 +20,10 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
   readonly authenticate: (request: Request, episode?: string) => Caller;
   /** Requests served at once. */
   readonly maxInFlight: number;
+  /** Answers requests that no route is for. */
+  readonly fallback:
+    | ((request: Request) => Promise<Response | undefined>)
+    | undefined;
 }
 
 /**
@@ -88,9 +92,10 @@ export function createRoutes(options: RouteOptions): Hono {
     app.get(`${base}/models`, models);
   }
   app.get("/health", health);
-  app.notFound(({ req }) =>
-    new ApiError(404, `There is no ${req.method} ${req.path} here`)
-      .toResponse()
+  app.notFound(async ({ req }) =>
+    await options.fallback?.(req.raw) ??
+      new ApiError(404, `There is no ${req.method} ${req.path} here`)
+        .toResponse()
   );
   app.onError((error) => toApiError(error, onError).toResponse());
   return app;

@@ -71,7 +71,7 @@ export async function sampleReply(
       if (reader.stopped) enough.abort();
     },
   });
-  const untrainable = unsound(generation, streamed);
+  const untrainable = generation.invalid ?? unsound(generation, streamed);
   // An engine need not stream: what it has not called back with is read now.
   const news = [
     reader.push(generation.tokens.slice(streamed.tokens.length)),

@@ -19,6 +19,10 @@ export interface GatewayOptions {
   readonly host?: string;
   /** Port to listen at; 0 takes any that is free. @default {0} */
   readonly port?: number;
+  /** Address that agents are given, where they reach it by another one. @default its own */
+  readonly publicUrl?: string;
+  /** Answers requests that the gateway does not know, where it does not return undefined. */
+  readonly fallback?: (request: Request) => Promise<Response | undefined>;
   /** The name that agents send as `model`. @default {"policy"} */
   readonly modelName?: string;
   /** Answers every request, whatever its key, and records nothing. @default {false} */
@@ -69,6 +73,7 @@ export class Gateway {
       maxInFlight: options.maxInFlight ?? 4096,
       now: options.now ?? Date.now,
       onError: options.onError ?? (() => {}),
+      fallback: options.fallback,
     });
     this.#server = listen(options, (request) => routes.fetch(request));
     this.url = addressOf(this.#server.addr);
@@ -117,12 +122,17 @@ export class Gateway {
   }
 
   #open(options: OpenEpisodeOptions, recording: boolean): Session {
-    const { engine, model, modelName = "policy", now = Date.now } =
-      this.#options;
+    const {
+      engine,
+      model,
+      modelName = "policy",
+      now = Date.now,
+      publicUrl = this.url,
+    } = this.#options;
     const { id, apiKey } = newKey();
     const session = new Session({
       id,
-      baseUrl: `${this.url}/e/${id}/v1`,
+      baseUrl: `${publicUrl.replace(/\/+$/, "")}/e/${id}/v1`,
       apiKey,
       modelName,
       engine,

@@ -119,6 +119,32 @@ Deno.test("loadConfig() names what is missing", async () => {
   assertMatch(error.message, "run.yaml:2:1: workflow.path");
 });
 
+Deno.test("loadConfig() takes one kind of workflow, a program in the file's folder", async () => {
+  using folder = runFolder();
+  folder.write(
+    "run.yaml",
+    `model: { path: ./model }
+workflow: { command: [python, agent.py] }
+tasks: { train: ./train.jsonl }`,
+  );
+  const file = `${folder.path}/run.yaml`;
+  const { workflow } = await loadConfig({ file });
+  assertEquals([workflow.path, workflow.command], [null, [
+    "python",
+    "agent.py",
+  ]]);
+  assertEquals(workflow.cwd, folder.path);
+  const error = await assertRejects(
+    () => loadConfig({ file, set: ["workflow.open=true"] }),
+    ConfigError,
+  );
+  assertEquals(
+    error.message,
+    "--set workflow.open=true: workflow.open cannot stand beside workflow.command; " +
+      "keep one of the two",
+  );
+});
+
 Deno.test("loadConfig() refuses a path that leads nowhere", async () => {
   assertMatch(
     await refusal("judge: { path: ./nobody.ts }"),

@@ -539,3 +539,23 @@ Deno.test("Gateway ends its episodes when it is disposed of", async () => {
   );
   assertEquals(session.tree.calls.length, 1);
 });
+
+Deno.test("Gateway hands on requests that it does not know, and gives out its public address", async () => {
+  await using test = await startGateway({ text: "Hi" }, {
+    publicUrl: "http://gpu-host:8000/",
+    fallback: (request) =>
+      Promise.resolve(
+        request.url.endsWith("/v1/extra") ? new Response("more") : undefined,
+      ),
+  });
+  const { url } = test.gateway;
+  assertEquals(
+    test.session.baseUrl,
+    `http://gpu-host:8000/e/${test.session.id}/v1`,
+  );
+  const known = await fetch(`${url}/v1/extra`);
+  assertEquals(await known.text(), "more");
+  const unknown = await fetch(`${url}/v1/other`);
+  assertEquals(unknown.status, 404);
+  await unknown.body?.cancel();
+});
