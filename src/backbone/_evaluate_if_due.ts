@@ -8,13 +8,14 @@ import type { Job } from "./types.ts";
  * @returns False where the job was stopped before the evaluation was done.
  */
 export async function evaluateIfDue(step: number, job: Job): Promise<boolean> {
-  const { config, store, view, evaluate } = job;
+  const { config, store, records, view, evaluate } = job;
   if (evaluate === undefined || !isDue(step, config)) return true;
   const earlier = (await store.evaluations())
     .find((evaluation) => evaluation.step === step);
   const evaluation = earlier ?? await evaluate(step);
   if (evaluation === undefined) return false;
   if (earlier === undefined) await store.appendEvaluation(evaluation);
+  records?.writeEvaluation(evaluation);
   view.show({ event: "evaluation", ...evaluation });
   return true;
 }

@@ -1,5 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { Evaluation, RunStore, View } from "../monitor/mod.ts";
+import type { RecordWriter } from "../monitor/records/mod.ts";
 import type { Task, TaskCursor, TaskCursorState } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
 
@@ -20,6 +21,8 @@ export interface Job {
   readonly tasks: TaskCursor;
   /** Where the run is recorded. */
   readonly store: RunStore;
+  /** Where everything about its episodes is recorded; nowhere if absent. */
+  readonly records?: RecordWriter;
   /** Where the run is shown. */
   readonly view: View;
   /** Aborted to end after the step at work. */

@@ -3,6 +3,7 @@ import type { Config } from "../config/mod.ts";
 import type { Engine } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import type { Policy, StepOptions } from "../nn/mod.ts";
+import { ScoreBook } from "../monitor/records/mod.ts";
 import { FailureBudgetError, type Group } from "../rollout/mod.ts";
 import { schedule, update } from "../trainer/mod.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
@@ -64,10 +65,11 @@ export class WebGpuBackbone implements Backbone {
   }
 
   /** @returns Steps taken before; what was recorded of later ones is forgotten. */
-  async #restore({ config, store, tasks }: Job): Promise<number> {
+  async #restore({ config, store, records, tasks }: Job): Promise<number> {
     const folder = await latestCheckpoint(store.checkpoints);
     if (folder === undefined) {
       await store.cutAfter(0);
+      records?.cutAfter(0);
       return 0;
     }
     const state = await loadCheckpoint(folder, this.#policy);
@@ -79,11 +81,12 @@ export class WebGpuBackbone implements Backbone {
     tasks.restore(state.tasks);
     await this.#policy.sync(state.version);
     await store.cutAfter(state.step);
+    records?.cutAfter(state.step);
     return state.step;
   }
 
   async #step(step: number, job: Job): Promise<void> {
-    const { config, store, view } = job;
+    const { config, store, records, view } = job;
     const policy = this.#policy;
     const watch = new Stopwatch();
     const groups = await watch.time("rollout", () => this.#rollout(step, job));
@@ -91,6 +94,7 @@ export class WebGpuBackbone implements Backbone {
     view.show({ event: "progress", stage: "update", ...WHOLE });
     const optimizer = optimizerOf(step, config);
     const dropped = refillsOf(config) > 0;
+    const scores = new ScoreBook();
     const updated = await watch.time(
       "update",
       () =>
@@ -99,6 +103,7 @@ export class WebGpuBackbone implements Backbone {
           optimizer,
           epochs: config.train.epochs,
           minibatches: config.train.minibatches,
+          observe: (scored) => scores.add(scored),
         }),
     );
     const gap = await watch.time("sync", async () => {
@@ -106,6 +111,7 @@ export class WebGpuBackbone implements Backbone {
       return await probe(groups, { policy, engine: this.#engine });
     });
 
+    await watch.time("record", () => recordBatch(step, groups, job, scores));
     const record = stepRecord(step, {
       groups,
       updated,
@@ -115,6 +121,7 @@ export class WebGpuBackbone implements Backbone {
       seconds: watch.seconds(),
     });
     await store.appendStep(record);
+    records?.writeStep(record);
     view.show({ event: "step", ...record });
   }
 
@@ -134,6 +141,7 @@ export class WebGpuBackbone implements Backbone {
       if (signal?.aborted) throw error;
       if (error instanceof FailureBudgetError) {
         await recordEpisodes(step, error.groups, job);
+        await recordBatch(step, error.groups, job);
       }
       tasks.restore(before);
       if (step > 1) await this.#save(step - 1, job);
@@ -185,4 +193,22 @@ async function recordEpisodes(
   if (!config.monitor.episodes) return;
   const episodes = groups.flatMap(({ episodes }) => episodes);
   await store.writeEpisodes(step, "train", episodes);
+}
+
+/** Records the step's episodes to the token, with what the trainer knew of them. */
+function recordBatch(
+  step: number,
+  groups: readonly Group[],
+  { config, records }: Job,
+  scores = new ScoreBook(),
+): Promise<void> {
+  if (config.monitor.episodes) {
+    records?.writeBatch({
+      step,
+      kind: "train",
+      groups,
+      findScores: (episode, call) => scores.find(episode, call),
+    });
+  }
+  return Promise.resolve();
 }

@@ -1,5 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { Evaluation, RunStore, View } from "../monitor/mod.ts";
+import type { RecordWriter } from "../monitor/records/mod.ts";
 import { deriveSeed, type Task } from "../reader/mod.ts";
 import type { Episode } from "../rollout/mod.ts";
 import type { Agent } from "./_open_agent.ts";
@@ -15,6 +16,8 @@ export interface MeasureOptions {
   readonly view: View;
   /** Where the episodes are recorded; nowhere if absent. */
   readonly store?: RunStore;
+  /** Where everything about them is recorded; nowhere if absent. */
+  readonly records?: RecordWriter;
   /** Gives the evaluation up. */
   readonly signal: AbortSignal;
 }
@@ -72,8 +75,8 @@ async function play(
   step: number,
   options: MeasureOptions & Way & { readonly onDone: (done: number) => void },
 ): Promise<readonly Episode[]> {
-  const { config, agent, tasks, store, kind, draws, temperature, signal } =
-    options;
+  const { config, agent, tasks, store, records, kind, draws } = options;
+  const { temperature, signal } = options;
   const groups = await agent.play(tasks, {
     seed: deriveSeed([config.seed, EVALUATION]),
     step: 0,
@@ -86,6 +89,7 @@ async function play(
   const episodes = groups.flatMap(({ episodes }) => episodes);
   if (config.monitor.episodes) {
     await store?.writeEpisodes(step, kind, episodes);
+    records?.writeBatch({ step, kind, groups });
   }
   return episodes;
 }

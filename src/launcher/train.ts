@@ -5,10 +5,12 @@ import {
 } from "../backbone/mod.ts";
 import { type Config, configYaml } from "../config/mod.ts";
 import { type Evaluation, RunStore } from "../monitor/mod.ts";
+import type { RecordWriter } from "../monitor/records/mod.ts";
 import { type Task, TaskCursor } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
 import { measure } from "./_measure.ts";
 import { type Agent, openAgent } from "./_open_agent.ts";
+import { openMonitor } from "./_open_monitor.ts";
 import { readTaskSet } from "./_read_task_set.ts";
 import { newRunDirectory } from "./_new_run_directory.ts";
 import type { Summary, TrainOptions } from "./types.ts";
@@ -31,7 +33,7 @@ export async function train(
   config: Config,
   options: TrainOptions,
 ): Promise<Summary> {
-  const { view, stop, signal, resume, program = "astuner" } = options;
+  const { stop, signal, resume, program = "astuner" } = options;
   const began = performance.now();
   const run = resume ?? config.run_dir ?? newRunDirectory(config.name);
   if (resume === undefined) await RunStore.checkNew(run);
@@ -40,15 +42,25 @@ export async function train(
     seed: config.seed,
     shuffle: config.tasks.shuffle,
   });
-  await using agent = await openAgent(config, { trained: true, view });
+  await using agent = await openAgent(config, {
+    trained: true,
+    view: options.view,
+  });
   using store = resume === undefined
     ? await RunStore.create(run, configYaml(config))
     : await RunStore.reopen(run, configYaml(config));
+  await using monitor = await openMonitor(config, {
+    run,
+    agent,
+    view: options.view,
+  });
+  const { records, view } = monitor;
 
   const job = {
     config,
     tasks,
     store,
+    records,
     view,
     ...(stop && { stop }),
     ...(signal && { signal }),
@@ -80,6 +92,7 @@ interface Step extends Pick<TrainOptions, "view" | "stop" | "signal"> {
   readonly config: Config;
   readonly agent: Agent;
   readonly store: RunStore;
+  readonly records: RecordWriter;
 }
 
 function rolloutStep(

@@ -21,9 +21,9 @@ export function openForWriting(directory: string): DatabaseSync {
     // last steps, a killed process nothing.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     if (versionOf(database) === 0) {
-      database.exec(
-        `BEGIN; ${schema}; PRAGMA user_version = ${VERSION}; COMMIT`,
-      );
+      transact(database, () => {
+        database.exec(`${schema}; PRAGMA user_version = ${VERSION}`);
+      });
     }
     checkVersion(database, path);
     return database;
@@ -58,17 +58,32 @@ export function openForReading(directory: string): DatabaseSync {
   }
 }
 
-/** Runs `work` in one transaction: all of it is written, or nothing. */
+/**
+ * Runs `work` in one transaction: all of it is written, or nothing.
+ *
+ * @throws {UserError} If the disk is full.
+ */
 export function transact<T>(database: DatabaseSync, work: () => T): T {
-  database.exec("BEGIN IMMEDIATE");
   try {
+    database.exec("BEGIN IMMEDIATE");
     const result = work();
     database.exec("COMMIT");
     return result;
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
+    throw explained(error, database.location() ?? RECORDS);
   }
+}
+
+/** A full disk, told as every other write of a run tells it. */
+function explained(error: unknown, path: string): unknown {
+  // Its code does not come with the error; its words are SQLite's own.
+  const full = error instanceof Error && /disk is full/.test(error.message);
+  if (!full) return error;
+  return new UserError(
+    `Cannot write ${path}: the disk is full; free some space and resume the run`,
+    { cause: error },
+  );
 }
 
 function versionOf(database: DatabaseSync): number {

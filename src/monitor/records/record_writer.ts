@@ -96,8 +96,10 @@ export class RecordWriter implements Disposable {
 
   /** Records a finished evaluation. */
   writeEvaluation(evaluation: Evaluation): void {
-    this.#database.prepare("INSERT OR REPLACE INTO evaluations VALUES (?, ?)")
-      .run(evaluation.step, JSON.stringify(evaluation));
+    transact(this.#database, () => {
+      this.#database.prepare("INSERT OR REPLACE INTO evaluations VALUES (?, ?)")
+        .run(evaluation.step, JSON.stringify(evaluation));
+    });
   }
 
   /** Forgets what happened after `step`, where a run goes on from there. */
