@@ -211,11 +211,15 @@ class WebGpuEngine implements Engine {
       (progress, policyVersion) => {
         sampled.push(...progress.tokens);
         logprobs.push(...progress.logprobs);
-        if (progress.tokens.length > 0) {
-          onTokens?.(
-            progress.tokens,
-            progress.logprobs,
-          );
+        try {
+          if (progress.tokens.length > 0) {
+            onTokens?.(progress.tokens, progress.logprobs);
+          }
+        } catch (error) {
+          // A listener's mistake ends its own request, not the process that took the message.
+          onTokens = undefined;
+          reject(error);
+          cancel();
         }
         const { finishReason } = progress;
         if (!finishReason) return;
@@ -236,12 +240,11 @@ class WebGpuEngine implements Engine {
   }
 
   health(): Promise<EngineHealth> {
-    const { running, waiting } = this.#host;
-    return Promise.resolve({ ok: true, running, waiting });
+    const { alive: ok, running, waiting } = this.#host;
+    return Promise.resolve({ ok, running, waiting });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#host[Symbol.dispose]();
-    return Promise.resolve();
+    return this.#host[Symbol.asyncDispose]();
   }
 }

@@ -67,6 +67,8 @@ export const MAX_STOP_TOKENS = 8;
  * cache: the same request gives the same bits in any batch.
  */
 export class Decoder {
+  /** Token ids are below this. */
+  readonly vocabSize: number;
   readonly #gpu: Gpu;
   readonly #prefill: readonly Step[];
   readonly #decode: readonly Step[];
@@ -81,6 +83,7 @@ export class Decoder {
     const { gpu } = planner;
     const { base } = weights;
     this.#gpu = gpu;
+    this.vocabSize = shape.vocabSize;
     const capacity = roundUp(Math.max(size.maxBatch, size.prefillRows), 64);
     const views = this.#views = allocate(gpu, shape, size, capacity);
     const build = new StepBuilder(gpu, planner, shape, views.rows);

@@ -71,8 +71,22 @@ export class Scheduler {
    */
   add(request: ScheduledRequest): void {
     const { maxContext, cacheTokens } = this.decoder.size;
-    const { tokens, maxTokens, stopTokens } = request;
+    const { tokens, temperature, maxTokens, stopTokens } = request;
     if (tokens.length === 0) throw new EngineError("The prompt has no tokens");
+    const { vocabSize } = this.decoder;
+    const stranger = tokens.find((token) =>
+      !Number.isInteger(token) || token < 0 || token >= vocabSize
+    );
+    if (stranger !== undefined) {
+      throw new EngineError(
+        `Token id ${stranger} is outside the model's vocabulary of ${vocabSize}`,
+      );
+    }
+    if (!(temperature >= 0 && temperature < Infinity)) {
+      throw new EngineError(
+        `The temperature is ${temperature}; it must be a number from 0 up`,
+      );
+    }
     if (!(maxTokens >= 1)) {
       throw new EngineError(
         `maxTokens is ${maxTokens}; at least 1 token must be asked for`,

@@ -19,7 +19,7 @@ import {
 import { Scheduler } from "./scheduler.ts";
 import { scoreSequences } from "./score_sequences.ts";
 
-let gpu: Gpu;
+let gpu: Gpu | undefined;
 let policy: GpuPolicy;
 let scheduler: Scheduler;
 let version = 0;
@@ -46,6 +46,7 @@ const calls: {
   loadWeights: (tensors) => policy.parameters.write(tensors),
   optimizer: () => policy.optimizer(),
   loadOptimizer: (state) => policy.loadOptimizer(state),
+  close: () => gpu?.[Symbol.dispose](),
 };
 
 type Result<Name extends keyof Calls> =
@@ -56,6 +57,8 @@ async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
   gpu = await Gpu.open({ subgroups: options.subgroups });
   const planner = await GemmPlanner.open(gpu, planFile());
   policy = new GpuPolicy(planner, options.shape, options.weights, options);
+  // What cannot be held is told now, not after the first rollout.
+  if (options.trained) void policy.transformer;
   scheduler = new Scheduler(
     new Decoder(planner, options.shape, policy.weights, options.decoder),
   );

@@ -45,6 +45,7 @@ export function simulatedAnswer(
  * evicted or overwritten wrongly changes what is sampled.
  */
 export class SimulatedDecoder {
+  readonly vocabSize = 50;
   readonly #slots = new Map<number, number>();
   readonly #pages = new Map<number, Uint32Array>();
   /** Rows of each submission so far. */

@@ -172,6 +172,12 @@ Deno.test("Scheduler refuses what it can never serve, and says why", () => {
     "at most 8",
   );
   assertThrows(() => add([1], { maxTokens: 0 }), EngineError, "maxTokens");
+  for (const token of [50, -1, 1.5, NaN]) {
+    assertThrows(() => add([1, token]), EngineError, `Token id ${token} is`);
+  }
+  for (const temperature of [-1, NaN, Infinity]) {
+    assertThrows(() => add([1], { temperature }), EngineError, "temperature");
+  }
   const { scheduler: small } = setUp({ cacheTokens: 20 });
   assertThrows(
     () => small.add(request(0, new Array(20).fill(1))),
