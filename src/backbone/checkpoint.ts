@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import { ModelError } from "../errors.ts";
 import {
+  type AdapterConfig,
+  isAdapterFolder,
+  openWeights,
   readSafetensors,
+  saveAdapter,
   saveModelFolder,
   type TensorStore,
   writeSafetensors,
@@ -10,7 +14,7 @@ import { explainWrite } from "../monitor/mod.ts";
 import type { HostTensor, OptimizerState, Policy } from "../nn/mod.ts";
 import type { TrainState } from "./types.ts";
 
-const WEIGHTS = "model.safetensors";
+const ADAPTER = "adapter_model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";
 const STATE = "state.json";
 const LATEST = "latest";
@@ -18,6 +22,8 @@ const LATEST = "latest";
 /** What a checkpoint holds, and how many stay. */
 export interface SaveCheckpointOptions {
   readonly policy: Policy;
+  /** Shape of the adapter that is trained; absent where the weights themselves are. */
+  readonly adapter?: AdapterConfig | undefined;
   /** Model folder that the run began with: configuration and tokenizer are carried over. */
   readonly model: string;
   readonly state: TrainState;
@@ -27,7 +33,7 @@ export interface SaveCheckpointOptions {
 
 /**
  * Saves everything a run needs to go on in a folder `step-N` under `root`: a model folder in Hugging
- * Face layout, with the optimizer's moments and the run's state beside the weights.
+ * Face layout, or an adapter in PEFT's, with the optimizer's moments and the run's state beside it.
  *
  * The folder takes its name when it is complete, so that it is always whole, whenever the program
  * is killed. The link `latest` follows, and old checkpoints go.
@@ -37,19 +43,21 @@ export interface SaveCheckpointOptions {
  */
 export async function saveCheckpoint(
   root: string,
-  { policy, model, state, keep }: SaveCheckpointOptions,
+  { policy, adapter, model, state, keep }: SaveCheckpointOptions,
 ): Promise<string> {
   const name = folderName(state.step);
   const folder = join(root, name);
   await explainWrite(folder, async () => {
-    await saveModelFolder(folder, {
-      source: model,
+    const saved = {
       tensors: await policy.weights(),
-      extra: async (building) => {
+      extra: async (building: string) => {
         await saveOptimizer(join(building, OPTIMIZER), policy);
         await saveState(join(building, STATE), state);
       },
-    });
+    };
+    await (adapter
+      ? saveAdapter(folder, { config: adapter, ...saved })
+      : saveModelFolder(folder, { source: model, ...saved }));
     await pointLatest(root, name);
     await removeOld(root, keep);
   });
@@ -67,7 +75,9 @@ export async function loadCheckpoint(
   policy: Policy,
 ): Promise<TrainState> {
   const state = await loadState(join(folder, STATE));
-  const weights = await readSafetensors(join(folder, WEIGHTS));
+  const weights = await isAdapterFolder(folder)
+    ? await readSafetensors(join(folder, ADAPTER))
+    : await openWeights(folder);
   await policy.loadWeights(await readTensors(weights, ""));
   await policy.loadOptimizer(await loadOptimizer(join(folder, OPTIMIZER)));
   return state;

@@ -1,11 +1,11 @@
-import { algorithmOf, refillsOf } from "../config/mod.ts";
-import type { Config } from "../config/mod.ts";
+import { algorithmOf, optimizerOf, refillsOf } from "../config/mod.ts";
 import type { Engine } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
-import type { Policy, StepOptions } from "../nn/mod.ts";
+import type { AdapterConfig } from "../model/mod.ts";
+import type { Policy } from "../nn/mod.ts";
 import { ScoreBook } from "../monitor/records/mod.ts";
 import { FailureBudgetError, type Group } from "../rollout/mod.ts";
-import { schedule, update } from "../trainer/mod.ts";
+import { update } from "../trainer/mod.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
 import { hasSpread, refillOf } from "./_refill.ts";
 import { stepRecord } from "./_step_record.ts";
@@ -23,6 +23,8 @@ export interface WebGpuBackboneOptions {
   readonly policy: Policy;
   /** Serves the policy's own weights. */
   readonly engine: Engine;
+  /** Shape of the adapter that is trained; absent where the weights themselves are. */
+  readonly adapter?: AdapterConfig | undefined;
 }
 
 /**
@@ -35,10 +37,12 @@ export interface WebGpuBackboneOptions {
 export class WebGpuBackbone implements Backbone {
   readonly #policy: Policy;
   readonly #engine: Engine;
+  readonly #adapter: AdapterConfig | undefined;
 
-  constructor({ policy, engine }: WebGpuBackboneOptions) {
+  constructor({ policy, engine, adapter }: WebGpuBackboneOptions) {
     this.#policy = policy;
     this.#engine = engine;
+    this.#adapter = adapter;
   }
 
   async run(job: Job): Promise<Outcome> {
@@ -92,7 +96,7 @@ export class WebGpuBackbone implements Backbone {
     const groups = await watch.time("rollout", () => this.#rollout(step, job));
 
     view.show({ event: "progress", stage: "update", ...WHOLE });
-    const optimizer = optimizerOf(step, config);
+    const optimizer = optimizerOf(step, config.train);
     const dropped = refillsOf(config) > 0;
     const scores = new ScoreBook();
     const updated = await watch.time(
@@ -154,6 +158,7 @@ export class WebGpuBackbone implements Backbone {
     view.show({ event: "progress", stage: "save", ...WHOLE });
     await saveCheckpoint(store.checkpoints, {
       policy: this.#policy,
+      adapter: this.#adapter,
       model: config.model.path,
       state: {
         step,
@@ -168,22 +173,6 @@ export class WebGpuBackbone implements Backbone {
 
 /** Work that is one piece to whoever watches. */
 const WHOLE = { done: 0, total: 0, unit: "" } as const;
-
-function optimizerOf(step: number, { train }: Config): StepOptions {
-  return {
-    learningRate: schedule(step - 1, {
-      learningRate: train.learning_rate,
-      warmupSteps: train.warmup_steps,
-      decay: train.decay,
-      steps: train.steps,
-    }),
-    beta1: train.betas[0],
-    beta2: train.betas[1],
-    epsilon: train.epsilon,
-    weightDecay: train.weight_decay,
-    maxGradNorm: train.max_grad_norm,
-  };
-}
 
 async function recordEpisodes(
   step: number,

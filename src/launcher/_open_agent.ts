@@ -1,5 +1,4 @@
 import type { Config } from "../config/mod.ts";
-import type { WebGpu } from "../engine/mod.ts";
 import type { Tokenizer } from "../model/mod.ts";
 import type { View } from "../monitor/mod.ts";
 import type { Task } from "../reader/mod.ts";
@@ -7,12 +6,12 @@ import { type Group, rollout, type RolloutOptions } from "../rollout/mod.ts";
 import { OpenRunner } from "../runner/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
 import { openModel } from "./_open_model.ts";
+import type { OpenPolicy } from "./_open_policy.ts";
 import { openRunner } from "./_open_runner.ts";
 import { samplingOf } from "./_sampling.ts";
 
 /** An agent that can be run: its model, the gateway before it, and the processes of its workflow. */
-export interface Agent extends AsyncDisposable {
-  readonly gpu: WebGpu;
+export interface Agent extends OpenPolicy, AsyncDisposable {
   /** What its tokens stand for. */
   readonly tokenizer: Tokenizer;
   /** Runs a group of episodes for each task, within the bounds that the config sets. */
@@ -51,7 +50,7 @@ export async function openAgent(
 ): Promise<Agent> {
   await using opening = new AsyncDisposableStack();
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
-  const { gpu, chat } = await openModel(config, trained);
+  const { gpu, chat, adapter } = await openModel(config, trained);
   opening.use(gpu);
   const { host, port, public_url } = config.gateway;
   let sessions: OpenRunner | undefined;
@@ -71,6 +70,7 @@ export async function openAgent(
   const open = opening.move();
   return {
     gpu,
+    ...(adapter && { adapter }),
     tokenizer: chat.tokenizer,
     play: (tasks, options) =>
       rollout(tasks, {

@@ -19,7 +19,7 @@ import type { Summary, TrainOptions } from "./types.ts";
 const BACKBONES: Readonly<
   Record<Config["train"]["backbone"], (agent: Agent) => Backbone>
 > = {
-  webgpu: ({ gpu }) => new WebGpuBackbone(gpu),
+  webgpu: ({ gpu, adapter }) => new WebGpuBackbone({ ...gpu, adapter }),
 };
 
 /**
