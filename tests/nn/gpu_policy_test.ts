@@ -1,4 +1,5 @@
 import { ModelError, UserError } from "../../src/errors.ts";
+import { pack, unpack } from "../../src/nn/half.ts";
 import type { GpuPolicy } from "../../src/nn/gpu_policy.ts";
 import type { StepOptions } from "../../src/nn/policy.ts";
 import {
@@ -189,4 +190,19 @@ Deno.test("GpuPolicy names a weight that is missing or of another shape", () => 
     ModelError,
     "[20,70]",
   );
+});
+
+Deno.test("GpuPolicy holds frozen matrices in half precision, and scores as their rounded values do", async () => {
+  const input = randomInput("half", 40);
+  for (const dtype of ["f16", "bf16"] as const) {
+    const rounded = hashedWeights(SMALL_SHAPE).map((tensor) =>
+      tensor.shape.length === 1 ? tensor : {
+        ...tensor,
+        data: unpack(pack(tensor.data, dtype).buffer as ArrayBuffer, dtype),
+      }
+    );
+    const exact = testPolicy(planner, { weights: rounded, trained: false });
+    const half = testPolicy(planner, { trained: false, dtype });
+    assertEquals(await half.forward(input), await exact.forward(input));
+  }
 });
