@@ -1,0 +1,156 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
+import { runCli } from "./_run_cli.ts";
+
+const MODEL = fileURLToPath(
+  new URL("../../examples/calculator/model", import.meta.url),
+);
+
+async function withFolder(
+  test: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("astuner sft learns from chats, and export merges what score then sees", async () => {
+  await withFolder(async (folder) => {
+    const row = JSON.stringify({
+      messages: [
+        { role: "user", content: "What is 2 + 3?" },
+        { role: "assistant", content: "5" },
+      ],
+    });
+    await Deno.writeTextFile(join(folder, "chats.jsonl"), `${row}\n`.repeat(8));
+    const tokens = join(folder, "tokens.jsonl");
+    await Deno.writeTextFile(tokens, '{"tokens":[5,6,7,8]}\n{"tokens":[9]}\n');
+    const run = (...args: readonly string[]) => runCli(args, { cwd: folder });
+
+    const sft = await run(
+      ...["sft", "--model", MODEL, "--data", "chats.jsonl", "--out", "taught"],
+      ...["--method", "lora", "--lr", "1e-2", "--epochs", "3", "--json"],
+      ...["--batch-size", "2", "--validation-share", "0.25"],
+    );
+    assertEquals(sft.code, 0, sft.stderr);
+    const records = jsonLines(sft.stdout);
+    const done = records.pop()!;
+    assertEquals(records.length, 9);
+    assertTrue(Number(records[8]!.loss) < Number(records[0]!.loss));
+    assertTrue(Number(records[8]!.validationLoss) > 0);
+    assertEquals([done.examples, done.validationExamples], [6, 2]);
+
+    const merged = await run("export", "--model", "taught", "--out", "merged");
+    assertMatch(merged.stdout, "Wrote merged: 164,192 weights as F32");
+    const half = await run(
+      ...["convert", "--model", "merged", "--out", "half", "--dtype", "bf16"],
+      ...["--shard-size", "100KB", "--json"],
+    );
+    assertEquals(JSON.parse(half.stdout).dtype, "BF16");
+
+    const scores = await Promise.all(
+      ["taught", "merged", "half"].map(async (model) => {
+        const { stdout } = await run(
+          "score",
+          "--model",
+          model,
+          "--input",
+          tokens,
+        );
+        return jsonLines(stdout).map(({ logprobs }) => logprobs as number[]);
+      }),
+    );
+    for (const [four, one] of scores) {
+      assertEquals(four!.length, 4);
+      assertEquals(one?.length, 1);
+      four!.slice(1).forEach((logprob, at) =>
+        assertTrue(Math.abs(logprob - scores[0]![0]![at + 1]!) < 0.05)
+      );
+    }
+  });
+});
+
+Deno.test("astuner update gives the same weights for the same rollouts", async () => {
+  await withFolder(async (folder) => {
+    const rows = [0, 1].map((reward) => ({
+      group: "a",
+      tokens: [5, 6, 7 + reward, 8],
+      mask: [0, 0, 1, 1],
+      logprobs: [0, 0, -15, -15],
+      reward,
+    }));
+    await Deno.writeTextFile(
+      join(folder, "log.jsonl"),
+      rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
+    );
+    const weights = await Promise.all(["a", "b"].map(async (out) => {
+      const { code, stdout, stderr } = await runCli(
+        [
+          ...["update", "--model", MODEL, "--rollouts", "log.jsonl"],
+          ...["--out", out, "--lr", "1e-3", "--steps", "2", "--epochs", "2"],
+          ...["--algorithm", "dapo"],
+        ],
+        { cwd: folder },
+      );
+      assertEquals(code, 0, stderr);
+      const records = jsonLines(stdout);
+      assertEquals(records.map(({ step }) => step), [1, 2]);
+      assertEquals(records[0]!.optimizerSteps, 2);
+      return await Deno.readFile(join(folder, out, "model.safetensors"));
+    }));
+    assertEquals(weights[0], weights[1]);
+  });
+});
+
+Deno.test("astuner's commands on files say what is wrong, with exit code 2", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "bad.jsonl"), '{"tokens":[1]}\n{');
+    await Deno.mkdir(join(folder, "full"));
+    await Deno.writeTextFile(join(folder, "full", "thesis.txt"), "");
+    const cases: readonly (readonly [readonly string[], string])[] = [
+      [["score"], "--model is missing"],
+      [["score", "--model", "nowhere"], "There is no nowhere"],
+      [
+        ["score", "--model", MODEL, "--input", "none.jsonl"],
+        "none.jsonl: there is no such file",
+      ],
+      [
+        ["score", "--model", MODEL, "--input", "bad.jsonl"],
+        "bad.jsonl:2: the line is not JSON",
+      ],
+      [
+        ["export", "--model", MODEL, "--out", "full"],
+        "--out full: the folder holds other things than a model",
+      ],
+      [
+        ["convert", "--model", MODEL, "--out", "x", "--dtype", "Q4"],
+        "--dtype must be F32, F16 or BF16",
+      ],
+      [
+        ["update", "--model", MODEL, "--out", "x", "--rollouts", "bad.jsonl"],
+        "bad.jsonl:1: group must be a text or a number",
+      ],
+      [
+        ["sft", "--model", MODEL, "--out", "x", "--data", "bad.jsonl"],
+        "bad.jsonl:1: a line must hold messages",
+      ],
+      [
+        ["export", "--model", MODEL, "--adapter", MODEL, "--out", "x"],
+        "adapter_config.json is missing",
+      ],
+    ];
+    for (const [args, message] of cases) {
+      const { code, stderr } = await runCli(args, { cwd: folder });
+      assertEquals(code, 2, `${args}: ${stderr}`);
+      assertMatch(stderr, message);
+    }
+  });
+});
