@@ -62,6 +62,7 @@ export async function runEpisode(
       index: slot.index,
       task: slot.task,
       tree: session.tree,
+      ...(session.messages && { messages: session.messages }),
       log: result.log,
       attempts: attempt + 1,
       seconds,

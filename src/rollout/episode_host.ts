@@ -1,6 +1,6 @@
 import type { Endpoint } from "../runner/mod.ts";
 import type { TokenTree } from "../tracker/mod.ts";
-import type { OpenEpisodeOptions } from "../tuner/mod.ts";
+import type { MessageTree, OpenEpisodeOptions } from "../tuner/mod.ts";
 
 /** What gives episodes an endpoint of their own and records their calls: the gateway. */
 export interface EpisodeHost {
@@ -12,6 +12,8 @@ export interface EpisodeHost {
 export interface HostedEpisode extends Endpoint {
   /** Every call; complete once `close` or `abort` has resolved. */
   readonly tree: TokenTree;
+  /** The same calls as messages; absent where the host keeps none. */
+  readonly messages?: MessageTree;
   /** Calls being served. */
   readonly inFlight: number;
   /** When a call last came in or was answered, in milliseconds since 1970. */

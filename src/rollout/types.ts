@@ -1,5 +1,6 @@
 import type { Task } from "../reader/mod.ts";
 import type { TokenTree } from "../tracker/mod.ts";
+import type { MessageTree } from "../tuner/mod.ts";
 
 /** One finished episode: data, whether it went well or not. */
 export interface Episode {
@@ -13,6 +14,8 @@ export interface Episode {
   readonly task: Task;
   /** Every call, as the engine saw it. */
   readonly tree: TokenTree;
+  /** The same calls as messages, for people to read; absent where they were not kept. */
+  readonly messages?: MessageTree;
   /** NaN where the episode failed. */
   readonly reward: number;
   /** Whether the task was solved. */

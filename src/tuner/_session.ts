@@ -1,7 +1,12 @@
 import type { Engine } from "../engine/mod.ts";
+import type { ChatMessage } from "../model/mod.ts";
 import { TokenTree } from "../tracker/mod.ts";
 import { CallIdentities } from "./_call_identities.ts";
-import { type ChatReply, sampleChoice } from "./_chat_call.ts";
+import {
+  type ChatCallOptions,
+  type ChatReply,
+  sampleChoice,
+} from "./_chat_call.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { forcedCall } from "./_forced_call.ts";
 import type { PromptRenderer } from "./_prompt_renderer.ts";
@@ -11,6 +16,7 @@ import { ApiError } from "./api_error.ts";
 import type { ChatChoice, ChatCompletion } from "./chat_completion.ts";
 import type { ChatModel } from "./chat_model.ts";
 import type { ChatRequest } from "./chat_request.ts";
+import { MessageTree } from "./message_tree.ts";
 import type {
   ChatOptions,
   EpisodeSession,
@@ -41,6 +47,7 @@ export class Session implements EpisodeSession {
   readonly apiKey: string;
   readonly model: string;
   readonly tree: TokenTree;
+  readonly messages = new MessageTree();
   readonly #parts: SessionParts;
   readonly #options: OpenEpisodeOptions;
   readonly #memory: SampleMemory | undefined;
@@ -139,20 +146,26 @@ export class Session implements EpisodeSession {
       onPiece,
     };
     const choices = await allOrNone(request.n, {
-      run: async (index) =>
-        this.#record(await sampleChoice(call, index), cancel.signal),
+      run: async (index) => this.#record(await sampleChoice(call, index), call),
       cancel: () => cancel.abort("another reply to the same request failed"),
     });
     return { id, choices, promptTokens };
   }
 
-  #record(reply: ChatReply, signal: AbortSignal): ChatChoice {
+  #record(
+    reply: ChatReply,
+    { request, signal }: Pick<ChatCallOptions, "request" | "signal">,
+  ): ChatChoice {
     const { call, choice, sample } = reply;
     if (this.#parts.recording) {
       this.tree.record(call);
       this.#calls++;
     }
     if (choice === undefined) throw cutOff(signal);
+    if (this.#parts.recording) {
+      const { messages } = request;
+      this.messages.record(call.id, { messages, reply: messageOf(choice) });
+    }
     if (sample !== undefined) this.#memory?.add(sample);
     return choice;
   }
@@ -194,6 +207,14 @@ async function allOrNone<T>(
   await Promise.allSettled(running);
   if (failures.length > 0) throw failures[0];
   return Promise.all(running);
+}
+
+function messageOf({ content, toolCalls }: ChatChoice): ChatMessage {
+  return {
+    role: "assistant",
+    content,
+    ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
+  };
 }
 
 function checkTools(request: ChatRequest, model: ChatModel): void {

@@ -2,6 +2,7 @@ import type { Sampling } from "../engine/mod.ts";
 import type { TokenTree } from "../tracker/mod.ts";
 import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
 import type { ChatRequest } from "./chat_request.ts";
+import type { MessageTree } from "./message_tree.ts";
 
 /** How an episode's calls are sampled and recorded. */
 export interface OpenEpisodeOptions {
@@ -39,6 +40,8 @@ export interface EpisodeSession {
   readonly model: string;
   /** Every call that was sampled; complete once the promise of `close` or `abort` has resolved. */
   readonly tree: TokenTree;
+  /** The same calls as messages; those that were cut off are not among them. */
+  readonly messages: MessageTree;
   /** Calls recorded so far. */
   readonly calls: number;
   /** When a request last came in or was answered, in milliseconds of the gateway's clock. */

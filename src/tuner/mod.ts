@@ -30,3 +30,8 @@ export type {
 } from "./episode_session.ts";
 export { Gateway } from "./gateway.ts";
 export type { GatewayOptions } from "./gateway.ts";
+export {
+  type CallMessages,
+  type MessageNode,
+  MessageTree,
+} from "./message_tree.ts";

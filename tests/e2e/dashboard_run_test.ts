@@ -84,7 +84,9 @@ async function checkRecords(run: string): Promise<void> {
   assertEquals(rows.length, written.length);
   const gaps: number[] = [];
   rows.forEach(({ id }, at) => {
-    const { calls, reward } = reader.episode(Number(id))!;
+    const { calls, messages, reward, query } = reader.episode(Number(id))!;
+    assertEquals([messages[0]!.role, messages[0]!.content], ["user", query]);
+    assertEquals(messages[calls[0]!.replyMessage!]!.role, "assistant");
     assertEquals(reward, written[at].reward);
     assertEquals(
       calls.map(({ path }) => path),

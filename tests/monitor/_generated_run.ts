@@ -1,15 +1,14 @@
 import type { StepRecord } from "../../src/monitor/mod.ts";
 import {
   type CallScores,
-  type Exchange,
-  type RecordedEpisode,
-  type RecordedGroup,
   RecordWriter,
   type Retention,
   type TokenText,
 } from "../../src/monitor/records/mod.ts";
 import type { ChatMessage } from "../../src/model/mod.ts";
+import type { Episode, Group } from "../../src/rollout/mod.ts";
 import { type Call, TokenTree } from "../../src/tracker/mod.ts";
+import { MessageTree } from "../../src/tuner/mod.ts";
 
 const START = 1000;
 const END = 1001;
@@ -167,7 +166,7 @@ interface Draw {
   readonly scores: Map<string, CallScores>;
 }
 
-function group(draw: Draw, options: GeneratedRunOptions): RecordedGroup {
+function group(draw: Draw, options: GeneratedRunOptions): Group {
   const { random, at, key, step } = draw;
   const { groupSize = 8, hostile = "" } = options;
   const [a, b] = [
@@ -224,24 +223,25 @@ interface EpisodeDraw extends Draw {
   readonly index: number;
   readonly a: number;
   readonly b: number;
-  readonly task: RecordedEpisode["task"];
+  readonly task: Episode["task"];
 }
 
 function episode(
   draw: EpisodeDraw,
   options: GeneratedRunOptions,
-): RecordedEpisode {
+): Episode {
   const { random, skill, a, b, task, step, id, index } = draw;
   const { hostile = "", padding = 0 } = options;
   const tree = new TokenTree();
-  const exchanges: Exchange[] = [];
+  const messages = new MessageTree();
   let calls = 0;
   function say(
     agent: string,
     history: ChatMessage[],
     text: string,
-    changes: Partial<Call> = {},
+    changes: Partial<Call> & { readonly said?: ChatMessage } = {},
   ) {
+    const { said, ...recorded } = changes;
     const prompt = [
       ...history.flatMap(rendered),
       START,
@@ -258,14 +258,11 @@ function episode(
       temperature: 1,
       finishReason: "stop",
       policyVersion: step - 1,
-      ...changes,
+      ...recorded,
     });
-    exchanges.push({
-      call: name,
-      messages: history,
-      reply: { role: "assistant", content: text },
-    });
-    return { role: "assistant", content: text } as ChatMessage;
+    const reply: ChatMessage = said ?? { role: "assistant", content: text };
+    messages.record(name, { messages: history, reply });
+    return reply;
   }
 
   const user: ChatMessage = { role: "user", content: task.query };
@@ -296,8 +293,8 @@ function episode(
     "solver",
     solver,
     `<tool_call>\n{"name": "calculator", "arguments": {"expression": "${a}-${b}"}}\n</tool_call>`,
+    { said: asked },
   );
-  exchanges.push({ call: "1", messages: solver, reply: asked });
   const tool: ChatMessage = {
     role: "tool",
     content: `${a - b}`,
@@ -338,7 +335,7 @@ function episode(
     index,
     task,
     tree,
-    exchanges,
+    messages,
     reward: failed ? NaN : (solved ? 1 : 0) + (cut ? -0.2 : 0),
     success: !failed && solved,
     metadata: failed ? {} : {
@@ -371,7 +368,7 @@ function rendered({ role, content, tool_calls }: ChatMessage): number[] {
 
 function record(
   step: number,
-  groups: readonly RecordedGroup[],
+  groups: readonly Group[],
   skill: number,
   random: () => number,
 ): StepRecord {

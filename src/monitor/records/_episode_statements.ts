@@ -1,17 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ChatMessage } from "../../model/mod.ts";
+import type { Episode, Group } from "../../rollout/mod.ts";
 import type { Recorded, TokenTree } from "../../tracker/mod.ts";
-import { MessageTree } from "./_message_tree.ts";
+import type { MessageNode } from "../../tuner/mod.ts";
 import { packed } from "./_pack.ts";
 import { summarise } from "./_summarise.ts";
-import type {
-  BatchKind,
-  CallScores,
-  FindScores,
-  RecordedEpisode,
-  RecordedGroup,
-  TokenText,
-} from "./types.ts";
+import type { BatchKind, CallScores, FindScores, TokenText } from "./types.ts";
 
 /** The batch that an episode belongs to. */
 interface Context {
@@ -49,7 +43,7 @@ export class EpisodeStatements {
   }
 
   /** Writes a group, its episodes, their calls and their tokens. */
-  writeGroup(group: RecordedGroup, context: Context): void {
+  writeGroup(group: Group, context: Context): void {
     const { key, task, episodes } = group;
     const rewards = episodes.map(({ reward }) => reward)
       .filter((reward) => !Number.isNaN(reward));
@@ -73,11 +67,18 @@ export class EpisodeStatements {
   }
 
   #writeEpisode(
-    episode: RecordedEpisode,
+    episode: Episode,
     group: number,
     { step, kind, findScores = () => undefined }: Context,
   ): void {
-    const { tree, error, metrics, metadata, log, exchanges = [] } = episode;
+    const {
+      tree,
+      error,
+      metrics,
+      metadata,
+      log,
+      messages,
+    } = episode;
     const { agents, ...numbers } = summarise(episode, findScores);
     const { lastInsertRowid } = this.#episode.run({
       group,
@@ -102,12 +103,11 @@ export class EpisodeStatements {
       metadata: JSON.stringify(metadata),
       log,
     });
-    const messages = new MessageTree(exchanges);
-    this.#writeMessages(id, messages);
+    this.#writeMessages(id, messages?.nodes ?? []);
     this.#writeTokens(tree);
     let first = 0;
     tree.calls.forEach((call, number) => {
-      const said = messages.calls.get(call.id);
+      const said = messages?.find(call.id);
       const scores = findScores(episode.id, call.id);
       this.#call.run({
         episode: id,
@@ -134,7 +134,7 @@ export class EpisodeStatements {
     });
   }
 
-  #writeMessages(episode: number, { nodes }: MessageTree): void {
+  #writeMessages(episode: number, nodes: readonly MessageNode[]): void {
     nodes.forEach(({ parent, message }, number) => {
       const { role, name, tool_call_id } = message;
       this.#message.run({

@@ -1,5 +1,6 @@
+import type { Episode } from "../../rollout/mod.ts";
 import type { Recorded, TokenTree } from "../../tracker/mod.ts";
-import type { CallScores, FindScores, RecordedEpisode } from "./types.ts";
+import type { CallScores, FindScores } from "./types.ts";
 
 /** What tables show of an episode, and sort and filter by, under the names of its columns. */
 export interface EpisodeSummary {
@@ -29,7 +30,7 @@ export interface EpisodeSummary {
 
 /** Sums up an episode; numbers that nothing is known for are null. */
 export function summarise(
-  { id, tree }: RecordedEpisode,
+  { id, tree }: Episode,
   findScores: FindScores,
 ): EpisodeSummary {
   const { calls } = tree;

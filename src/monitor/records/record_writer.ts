@@ -1,16 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { Group } from "../../rollout/mod.ts";
 import type { Evaluation, StepRecord } from "../events.ts";
 import { explainWrite } from "../explain_write.ts";
 import { openForWriting, transact } from "./_database.ts";
 import { EpisodeStatements } from "./_episode_statements.ts";
 import { dropDetails, forgetAfter } from "./_retention.ts";
-import type {
-  BatchKind,
-  FindScores,
-  RecordedGroup,
-  Retention,
-  TokenText,
-} from "./types.ts";
+import type { BatchKind, FindScores, Retention, TokenText } from "./types.ts";
 
 /** How records are written. */
 export interface RecordWriterOptions {
@@ -29,7 +24,7 @@ export interface RecordedBatch {
   /** What it was run for. */
   readonly kind: BatchKind;
   /** In order. */
-  readonly groups: readonly RecordedGroup[];
+  readonly groups: readonly Group[];
   /** Finds what the trainer knew of a call. @default nothing is known */
   readonly findScores?: FindScores;
 }

@@ -1,32 +1,5 @@
-import type { ChatMessage } from "../../model/mod.ts";
-import type { Episode } from "../../rollout/mod.ts";
-
 /** What a batch of episodes was run for. */
 export type BatchKind = "train" | "sampled" | "greedy";
-
-/** One request of an agent and its reply, as messages. */
-export interface Exchange {
-  /** Id of the call in the episode's token tree. */
-  readonly call: string;
-  /** The history that the agent sent. */
-  readonly messages: readonly ChatMessage[];
-  /** What it was answered. */
-  readonly reply: ChatMessage;
-}
-
-/** An episode as it is recorded. */
-export interface RecordedEpisode extends Episode {
-  /** Its calls as messages, in any order; absent where they were not kept. */
-  readonly exchanges?: readonly Exchange[];
-}
-
-/** A group of such episodes. */
-export interface RecordedGroup {
-  /** Unique within the run. */
-  readonly key: string;
-  readonly task: Episode["task"];
-  readonly episodes: readonly RecordedEpisode[];
-}
 
 /** What the trainer knew of a call's sampled tokens, each `[sampledLength]`. */
 export interface CallScores {

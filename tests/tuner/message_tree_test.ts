@@ -1,0 +1,24 @@
+import { MessageTree } from "../../src/tuner/mod.ts";
+import { assertEquals } from "../assert.ts";
+
+const user = { role: "user", content: "2 + 2?" };
+const first = { role: "assistant", content: "5" };
+const again = { role: "user", content: "Really?" };
+const second = { role: "assistant", content: "4" };
+
+Deno.test("MessageTree keeps each message once, however many histories it stands in", () => {
+  const tree = new MessageTree();
+  tree.record("a", { messages: [user], reply: first });
+  tree.record("b", { messages: [user, first, again], reply: second });
+  tree.record("c", { messages: [user], reply: second });
+  assertEquals(tree.nodes.map(({ parent }) => parent), [-1, 0, 1, 2, 0]);
+  assertEquals(tree.find("b"), { prompt: 2, reply: 3 });
+  assertEquals(tree.find("c"), { prompt: 0, reply: 4 });
+  assertEquals(tree.find("d"), undefined);
+});
+
+Deno.test("MessageTree leaves no trace where an episode is written as JSON", () => {
+  const tree = new MessageTree();
+  tree.record("a", { messages: [user], reply: first });
+  assertEquals(JSON.stringify({ messages: tree, reward: 1 }), '{"reward":1}');
+});
