@@ -19,7 +19,6 @@ import {
 import { Scheduler } from "./scheduler.ts";
 import { scoreSequences } from "./score_sequences.ts";
 
-let gpu: Gpu | undefined;
 let policy: GpuPolicy;
 let scheduler: Scheduler;
 let version = 0;
@@ -33,7 +32,10 @@ const calls: {
   forward: (input) => policy.forward(input),
   reference: (input) => policy.reference(input),
   backward: (gradients) => policy.backward(gradients),
-  step: (options) => policy.step(options),
+  step: async (options) => {
+    await settle();
+    return await policy.step(options);
+  },
   discard: () => policy.discard(),
   sync,
   score: (sequences) =>
@@ -43,10 +45,12 @@ const calls: {
       policy.transformer.maxNodes,
     ),
   weights: () => policy.parameters.read(),
-  loadWeights: (tensors) => policy.parameters.write(tensors),
+  loadWeights: async (tensors) => {
+    await settle();
+    policy.parameters.write(tensors);
+  },
   optimizer: () => policy.optimizer(),
   loadOptimizer: (state) => policy.loadOptimizer(state),
-  close: () => gpu?.[Symbol.dispose](),
 };
 
 type Result<Name extends keyof Calls> =
@@ -54,7 +58,7 @@ type Result<Name extends keyof Calls> =
   | Promise<ReturnType<Calls[Name]>>;
 
 async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
-  gpu = await Gpu.open({ subgroups: options.subgroups });
+  const gpu = await Gpu.open({ subgroups: options.subgroups });
   const planner = await GemmPlanner.open(gpu, planFile());
   policy = new GpuPolicy(planner, options.shape, options.weights, options);
   // What cannot be held is told now, not after the first rollout.
@@ -66,11 +70,16 @@ async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
   return { adapter, software, subgroups, allocated: gpu.allocated };
 }
 
-/** Serves the weights as they now stand; what is being decoded ends under the old ones first. */
+/** Serves the weights as they now stand under another version. */
 async function sync(next: number): Promise<void> {
+  await settle();
+  version = next;
+}
+
+/** Ends what is being decoded, and forgets cached keys and values: the weights are about to change. */
+async function settle(): Promise<void> {
   while (scheduler.running > 0) report(await scheduler.step({ admit: false }));
   scheduler.clear();
-  version = next;
 }
 
 /** Runs `job` after all that was asked before it. */

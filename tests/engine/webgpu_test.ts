@@ -1,3 +1,4 @@
+import type { WebGpu } from "../../src/engine/mod.ts";
 import { DeviceError, EngineError, ModelError } from "../../src/errors.ts";
 import type { StepOptions, TreeInput } from "../../src/nn/policy.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
@@ -66,6 +67,37 @@ Deno.test("openWebGpu() ends what is being decoded under the old version before 
   const [first, second] = await Promise.all([running, after]);
   assertEquals([first.policyVersion, second.policyVersion], [0, 1]);
   assertEquals(first.tokens, second.tokens);
+});
+
+Deno.test("openWebGpu() never decodes one generation under two weights, nor from a cache of older ones", async () => {
+  const tokens = prompt("mixed", 20);
+  const changes = {
+    step: async ({ policy }: WebGpu) => {
+      const input = randomInput("mixed", 60);
+      await policy.forward(input);
+      await policy.backward(derivatives(input));
+      await policy.step(STEP);
+    },
+    load: ({ policy }: WebGpu) =>
+      policy.loadWeights(
+        hashedWeights(SMALL_SHAPE).map((tensor) => ({
+          ...tensor,
+          data: tensor.data.map((x) => 0.9 * x),
+        })),
+      ),
+  };
+  for (const change of Object.values(changes)) {
+    await using small = await openSmall();
+    const expected = await sample(small, tokens, { maxTokens: 70 });
+    const running = sample(small, tokens, { maxTokens: 70 });
+    await change(small);
+    assertEquals(await running, expected);
+    const after = await sample(small, tokens);
+    await using fresh = await openSmall({
+      weights: await small.policy.weights(),
+    });
+    assertEquals(await sample(fresh, tokens), after);
+  }
 });
 
 Deno.test("openWebGpu() carries policies whole: weights, optimizer, gradients, reference", async () => {
