@@ -2,11 +2,12 @@ import { UserError } from "../errors.ts";
 import { openChat } from "../launcher/mod.ts";
 import { ApiError } from "../tuner/mod.ts";
 import type { Args } from "./args.ts";
+import { localConfig } from "./local_config.ts";
 import { readServeConfig } from "./read_config.ts";
 
 /** `astuner chat`: a conversation on the terminal, or with the lines of standard input. */
 export async function run(args: Args): Promise<number> {
-  const config = await readServeConfig(args);
+  const config = await localConfig(await readServeConfig(args));
   await using chat = await openChat(config);
   const { model } = chat;
   console.error(`Talking to ${model}; an empty line or Ctrl-D ends it`);

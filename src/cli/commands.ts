@@ -61,7 +61,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "Measure a model on held-out tasks",
     description:
       "Runs the agent on the held-out tasks and prints the share that it solves, sampled and\n" +
-      "greedy. MODEL is a model folder, a checkpoint or a run (its latest checkpoint).",
+      "greedy. MODEL is a model folder or a name on the Hub, a checkpoint or a run (its latest).",
     positionals: ["MODEL"],
     flags: { ...CONFIG_FLAGS, ...ADAPTER_FLAG, ...JSON_FLAG },
     examples: [
@@ -78,8 +78,8 @@ export const COMMANDS: readonly Command[] = [
     name: "chat",
     summary: "Talk to a model",
     description:
-      "A conversation on the terminal. MODEL is a model folder, a checkpoint or a run; the\n" +
-      "quickstart's model where none is given. An empty line or Ctrl-D ends it.",
+      "A conversation on the terminal. MODEL is a model folder, a name on the Hub, a checkpoint\n" +
+      "or a run; the quickstart's model where none is given. An empty line or Ctrl-D ends it.",
     positionals: ["MODEL"],
     flags: { ...CONFIG_FLAGS, ...ADAPTER_FLAG },
     examples: [
@@ -93,7 +93,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "Serve a model over the OpenAI protocol",
     description:
       "Serves /v1/chat/completions from the embedded engine until Ctrl-C. MODEL is a model\n" +
-      "folder, a checkpoint or a run; the quickstart's model where none is given.",
+      "folder, a name on the Hub, a checkpoint or a run; the quickstart's model where none is given.",
     positionals: ["MODEL"],
     flags: {
       ...CONFIG_FLAGS,

@@ -2,11 +2,12 @@ import { evaluate } from "../launcher/mod.ts";
 import { openView } from "../monitor/mod.ts";
 import type { Args } from "./args.ts";
 import { Interrupt, STOPPED } from "./interrupt.ts";
+import { localConfig } from "./local_config.ts";
 import { readConfig } from "./read_config.ts";
 
 /** `astuner eval`: measures a model on the held-out tasks. */
 export async function run(args: Args): Promise<number> {
-  const config = await readConfig(args);
+  const config = await localConfig(await readConfig(args));
   using view = openView({ json: args.has("json") });
   using interrupt = new Interrupt(
     "Stopping",

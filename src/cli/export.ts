@@ -1,15 +1,18 @@
 import { exportModel } from "../launcher/mod.ts";
+import { resolveModel } from "../model/hub/mod.ts";
 import type { Args } from "./args.ts";
+import { downloadView } from "./local_config.ts";
 import { locateModel } from "./locate_model.ts";
 import { outputFolder, outputType, shardBytes } from "./output_folder.ts";
 import { neededFlag } from "./read_offline_config.ts";
 
 /** `astuner export` and `astuner convert`: a model written anew. */
 export async function run(args: Args): Promise<number> {
-  const { folder, adapter } = await locateModel(neededFlag(args, "model"));
+  const located = await locateModel(neededFlag(args, "model"));
+  const given = args.text("adapter") ?? located.adapter;
   const written = await exportModel({
-    model: folder,
-    adapter: args.text("adapter") ?? adapter,
+    model: await folderOf(located.folder),
+    ...(given !== undefined && { adapter: await folderOf(given) }),
     out: await outputFolder(args),
     dtype: outputType(args),
     maxShardBytes: shardBytes(args),
@@ -21,4 +24,9 @@ export async function run(args: Args): Promise<number> {
       : `Wrote ${out}: ${parameters.toLocaleString("en")} weights as ${dtype}`,
   );
   return 0;
+}
+
+async function folderOf(path: string): Promise<string> {
+  const { folder } = await resolveModel(path, { onProgress: downloadView() });
+  return folder;
 }

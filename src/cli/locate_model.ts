@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
 import type { Override } from "../config/mod.ts";
 import { UserError } from "../errors.ts";
+import { isHubId } from "../model/hub/mod.ts";
 import { isAdapterFolder, readAdapterConfig } from "../model/mod.ts";
 
 /** A model that a user pointed at. */
 export interface LocatedModel {
-  /** Its folder, absolute. */
+  /** Its folder, absolute, or its name on the Hub. */
   readonly folder: string;
   /** Folder of an adapter over it, absolute; absent where the user pointed at a whole model. */
   readonly adapter?: string;
@@ -15,14 +16,16 @@ export interface LocatedModel {
 
 /**
  * Finds what `path` means: a run directory stands for its latest checkpoint, and a checkpoint
- * belongs to its run; any other folder is a model on its own, or an adapter over one that it names.
+ * belongs to its run; any other folder is a model on its own, or an adapter over one that it names. What is no
+ * folder but could be a name on the Hub is taken for one.
  *
  * @throws {UserError} If nothing is there, or the run has no checkpoint yet.
  */
 export async function locateModel(path: string): Promise<LocatedModel> {
   if (!await exists(path)) {
+    if (isHubId(path)) return { folder: path };
     throw new UserError(
-      `There is no ${path}: give a model folder, a checkpoint or a run`,
+      `There is no ${path}: give a model folder, a name on the Hub, a checkpoint or a run`,
     );
   }
   const checkpoints = join(path, "checkpoints");

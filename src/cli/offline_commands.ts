@@ -4,7 +4,8 @@ import type { Command } from "./command.ts";
 const MODEL_FLAGS: Flags = {
   model: {
     value: "DIR",
-    description: "Model folder, a checkpoint or a run (needed)",
+    description:
+      "Model folder, a name on the Hub, a checkpoint or a run (needed)",
   },
   adapter: { value: "DIR", description: "LoRA adapter over it, as PEFT's" },
 };

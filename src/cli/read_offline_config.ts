@@ -6,6 +6,7 @@ import {
   type ServeConfig,
 } from "../config/mod.ts";
 import { type Args, UsageError } from "./args.ts";
+import { localConfig } from "./local_config.ts";
 import { locateModel, modelOverrides } from "./locate_model.ts";
 
 /** Flags that stand for a key of the YAML. */
@@ -30,7 +31,8 @@ const KEYS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The config of a command that works from files: the defaults, or the file of `--conf`, with what the flags change in it.
+ * The config of a command that works from files: the defaults, or the file of `--conf`, with what the flags change in it;
+ * its model is on this machine.
  *
  * @throws {UserError} If it is not a valid one, or no model is named.
  */
@@ -38,7 +40,7 @@ export async function readOfflineConfig(args: Args): Promise<ServeConfig> {
   const path = neededFlag(args, "model");
   const adapter = args.text("adapter");
   const file = args.text("conf");
-  return await loadServeConfig({
+  const config = await loadServeConfig({
     ...(file !== undefined && { file }),
     overrides: [
       // A step takes all groups unless told otherwise.
@@ -57,6 +59,7 @@ export async function readOfflineConfig(args: Args): Promise<ServeConfig> {
       }],
     ],
   });
+  return await localConfig(config);
 }
 
 /**

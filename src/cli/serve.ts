@@ -1,6 +1,7 @@
 import { serve } from "../launcher/mod.ts";
 import { type Args, UsageError } from "./args.ts";
 import { Interrupt } from "./interrupt.ts";
+import { localConfig } from "./local_config.ts";
 import { readServeConfig } from "./read_config.ts";
 
 /** `astuner serve`: a model over the OpenAI protocol, until Ctrl-C. */
@@ -9,7 +10,7 @@ export async function run(args: Args): Promise<number> {
   if (port > 65535) {
     throw new UsageError(`--port must be at most 65535, got ${port}`);
   }
-  const config = await readServeConfig(args);
+  const config = await localConfig(await readServeConfig(args));
   using interrupt = new Interrupt("Stopping", (text) => console.error(text));
   await using server = await serve(config, { port });
   console.log(`Serving ${server.model} at ${server.url}`);

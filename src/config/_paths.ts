@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { isHubId } from "../model/hub/mod.ts";
 import type { Problem } from "./_problem.ts";
 import type { SchemaNode } from "./_schema_node.ts";
 
@@ -13,9 +14,7 @@ export function absolutePaths(
 ): unknown {
   if (value === null && node?.type === "object") return {};
   if (typeof value === "string") {
-    return node?.format === "path" && !isUrl(value)
-      ? resolve(base, value)
-      : value;
+    return isRelative(value, node, base) ? resolve(base, value) : value;
   }
   if (Array.isArray(value)) {
     return value.map((item) => absolutePaths(item, node?.items, base));
@@ -46,7 +45,9 @@ export function* missingPaths(
   path: readonly string[] = [],
 ): Generator<Problem> {
   if (typeof value === "string") {
-    if (node?.mustExist && !isUrl(value) && !exists(value)) {
+    const elsewhere = isUrl(value) ||
+      (node?.format === "model" && isHubId(value));
+    if (node?.mustExist && !elsewhere && !exists(value)) {
       yield { path, message: `leads nowhere: there is no ${value}` };
     }
   } else if (typeof value === "object" && value !== null) {
@@ -54,6 +55,17 @@ export function* missingPaths(
       yield* missingPaths(child, node?.properties?.[key], [...path, key]);
     }
   }
+}
+
+/** Whether a text is a path; of what could be a model's name on the Hub, only what is there. */
+function isRelative(
+  value: string,
+  node: SchemaNode | undefined,
+  base: string,
+): boolean {
+  if (node?.format === "path") return !isUrl(value);
+  if (node?.format !== "model") return false;
+  return !isHubId(value) || exists(resolve(base, value));
 }
 
 function isUrl(value: string): boolean {

@@ -11,6 +11,7 @@ import {
   modelTensors,
   type ModelWeights,
 } from "../model/mod.ts";
+import { hubIdOf } from "../model/hub/mod.ts";
 import type { HostTensor } from "../nn/mod.ts";
 
 /** What a policy is opened for. */
@@ -53,7 +54,7 @@ export async function openPolicy(
   const gpu = await openWebGpu({
     shape: weights.config,
     weights: await read(weights, merged),
-    name: basename(model.path),
+    name: basename(hubIdOf(model.path) ?? model.path),
     trained,
     dtype: model.dtype,
     ...(adapter && {
@@ -81,7 +82,8 @@ export async function openPolicy(
 }
 
 function newAdapter(config: ServeConfig, model: ModelConfig): Adapter {
-  const shape = adapterOf(config);
+  const { path } = config.model;
+  const shape = { ...adapterOf(config), base: hubIdOf(path) ?? path };
   return { config: shape, tensors: initAdapter(model, shape, config.seed) };
 }
 

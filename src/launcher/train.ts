@@ -8,6 +8,7 @@ import { type Evaluation, RunStore } from "../monitor/mod.ts";
 import type { RecordWriter } from "../monitor/records/mod.ts";
 import { type Task, TaskCursor } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
+import { localModel } from "./local_model.ts";
 import { measure } from "./_measure.ts";
 import { type Agent, openAgent } from "./_open_agent.ts";
 import { openMonitor } from "./_open_monitor.ts";
@@ -30,13 +31,18 @@ const BACKBONES: Readonly<
  * @throws The reason of `signal`, where that is aborted.
  */
 export async function train(
-  config: Config,
+  given: Config,
   options: TrainOptions,
 ): Promise<Summary> {
   const { stop, signal, resume, program = "astuner" } = options;
   const began = performance.now();
-  const run = resume ?? config.run_dir ?? newRunDirectory(config.name);
+  const run = resume ?? given.run_dir ?? newRunDirectory(given.name);
   if (resume === undefined) await RunStore.checkNew(run);
+  // The run's own copy of the config names the folder, and so the commit, that it began with.
+  const config = await localModel(given, ({ done, total }) => {
+    const unit = "bytes";
+    options.view.show({ event: "progress", stage: "open", done, total, unit });
+  });
   const taskSet = await readTaskSet(config);
   const tasks = new TaskCursor(taskSet.train, {
     seed: config.seed,

@@ -146,7 +146,7 @@ Deno.test("astuner train says which file is not there", async () => {
     await refusal(["train", "--resume", "no/run"]),
     "no/run/config.yaml: There is no such file",
   );
-  assertMatch(await refusal(["eval", "no/model"]), "There is no no/model");
+  assertMatch(await refusal(["eval", "./no/model"]), "There is no ./no/model");
 });
 
 Deno.test("astuner train takes --resume without a config or directory of its own", async () => {

@@ -36,7 +36,7 @@ Deno.test("locateModel() says what is wrong with a path", async () => {
   await assertRejects(
     () => locateModel(`${folder.path}/nothing`),
     UserError,
-    "give a model folder, a checkpoint or a run",
+    "give a model folder, a name on the Hub, a checkpoint or a run",
   );
   await assertRejects(
     () => locateModel(`${folder.path}/run`),

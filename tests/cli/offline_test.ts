@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
+import { Hub, type HubFileContent } from "../model/_hub.ts";
 import { runCli } from "./_run_cli.ts";
 
 const MODEL = fileURLToPath(
@@ -152,5 +153,39 @@ Deno.test("astuner's commands on files say what is wrong, with exit code 2", asy
       assertEquals(code, 2, `${args}: ${stderr}`);
       assertMatch(stderr, message);
     }
+  });
+});
+
+Deno.test("astuner takes a name on the Hub for a model, downloads it once, and then does offline", async () => {
+  await withFolder(async (folder) => {
+    const files: Record<string, HubFileContent> = {};
+    for await (const { name } of Deno.readDir(MODEL)) {
+      const large = name.endsWith(".safetensors");
+      files[name] = { bytes: await Deno.readFile(join(MODEL, name)), large };
+    }
+    const commit = "89".repeat(20);
+    const rows = '{"tokens":[5,6,7,8]}\n';
+    await Deno.writeTextFile(join(folder, "tokens.jsonl"), rows);
+    const score = (model: string, env: Readonly<Record<string, string>>) =>
+      runCli(["score", "--model", model, "--input", "tokens.jsonl"], {
+        cwd: folder,
+        env: { HF_HOME: folder, HF_HUB_CACHE: "", HF_TOKEN: "", ...env },
+      });
+    const expected = (await score(MODEL, {})).stdout;
+    {
+      await using hub = new Hub({ id: "team/calculator", commit, files });
+      const { code, stdout, stderr } = await score("team/calculator", {
+        HF_ENDPOINT: hub.endpoint,
+      });
+      assertEquals(code, 0, stderr);
+      assertEquals(stdout, expected);
+      assertMatch(stderr, "Downloading team/calculator: 0.7 of 0.7 MB");
+    }
+    const offline = await score("team/calculator", { HF_HUB_OFFLINE: "1" });
+    assertEquals(offline.stdout, expected);
+    assertEquals(offline.stderr, "");
+    const absent = await score("team/poet", { HF_HUB_OFFLINE: "1" });
+    assertEquals(absent.code, 2);
+    assertMatch(absent.stderr, "team/poet at main is not in");
   });
 });

@@ -13,3 +13,12 @@ export function inputPath(example: string): z.ZodString {
 export function anyPath(): z.ZodString {
   return z.string().min(1).meta({ format: "path" });
 }
+
+/** A folder that must be there, or a model's name on the Hub. */
+export function modelPath(example: string): z.ZodString {
+  return z.string().min(1).meta({
+    format: "model",
+    mustExist: true,
+    examples: [example],
+  });
+}
