@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { type Config, configYaml } from "../config/mod.ts";
-import type { RunEvent, View } from "../monitor/mod.ts";
+import type { View } from "../monitor/mod.ts";
 import { Dashboard } from "../monitor/dashboard/mod.ts";
 import { RecordWriter } from "../monitor/records/mod.ts";
+import { EventFileWriter } from "../monitor/tensorboard/mod.ts";
 import type { Agent } from "./_open_agent.ts";
 
 /** What a run is recorded by and shown on, beside its directory and the caller's view. */
@@ -45,20 +47,21 @@ export async function openMonitor(
       },
     }),
   );
-  const views = [view];
+  const views: Pick<View, "show">[] = [view];
+  if (monitor.tensorboard) {
+    const folder = join(run, "tensorboard");
+    views.push(opening.use(await EventFileWriter.create(folder)));
+  }
   if (monitor.dashboard) {
     const dashboard = opening.use(await Dashboard.start([run], monitor));
-    views.push({
-      show: (event) => dashboard.show(event),
-      [Symbol.dispose]() {},
-    });
+    views.push(dashboard);
     view.show({ event: "note", text: `Dashboard: ${dashboard.url}` });
   }
   const open = opening.move();
   return {
     records,
     view: {
-      show: (event: RunEvent) => views.forEach((view) => view.show(event)),
+      show: (event) => views.forEach((view) => view.show(event)),
       [Symbol.dispose]() {},
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),

@@ -24,6 +24,7 @@ Deno.test({
         "train",
         ...["--run-dir", "run", "--steps", `${STEPS}`, ...SMALL],
         ...["--set", `monitor.port=${port}`],
+        ...["--set", "monitor.tensorboard=true"],
       ], { cwd: folder });
       await program.until(({ event }) => event === "evaluation");
       const browser = await chromium.launch({
@@ -45,6 +46,10 @@ Deno.test({
       const { code, stderr } = await program.ended();
       assertEquals([code, stderr], [0, ""]);
       await checkRecords(join(folder, "run"));
+      const [events] = await Array.fromAsync(
+        Deno.readDir(join(folder, "run", "tensorboard")),
+      );
+      assertMatch(events!.name, /^events\.out\.tfevents\./);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -1,6 +1,7 @@
 import type { StepRecord } from "../../src/monitor/mod.ts";
 import {
   type CallScores,
+  type FindScores,
   RecordWriter,
   type Retention,
   type TokenText,
@@ -133,28 +134,37 @@ export function writeStep(
   step: number,
   options: GeneratedRunOptions,
 ): void {
+  const batch = generateGroups(step, options);
+  writer.writeBatch({ step, kind: "train", ...batch });
+  writer.writeStep(generateRecord(step, batch.groups, options));
+  if (step % 25 === 0) {
+    writer.writeEvaluation(
+      evaluation(step, 0.1 + 0.85 * skillAt(step, options)),
+    );
+  }
+}
+
+/** The groups of a step, and what a trainer would have known of them. */
+export function generateGroups(
+  step: number,
+  options: GeneratedRunOptions,
+): { readonly groups: readonly Group[]; readonly findScores: FindScores } {
   const { groups = 4, seed = 1 } = options;
   const random = seeded(seed * 100_003 + step);
-  const skill = 1 / (1 + Math.exp(4 - 8 * step / Math.max(options.steps, 12)));
+  const skill = skillAt(step, options);
   const scores = new Map<string, CallScores>();
-  const batch = Array.from(
-    { length: groups },
-    (_, at) =>
-      group(
-        { key: `step-${step}/${at}`, step, at, skill, random, scores },
-        options,
-      ),
-  );
-  writer.writeBatch({
-    step,
-    kind: "train",
-    groups: batch,
+  const draw = { step, skill, random, scores };
+  return {
+    groups: Array.from(
+      { length: groups },
+      (_, at) => group({ ...draw, key: `step-${step}/${at}`, at }, options),
+    ),
     findScores: (episode, call) => scores.get(`${episode} ${call}`),
-  });
-  writer.writeStep(record(step, batch, skill, random));
-  if (step % 25 === 0) {
-    writer.writeEvaluation(evaluation(step, 0.1 + 0.85 * skill));
-  }
+  };
+}
+
+function skillAt(step: number, { steps }: GeneratedRunOptions): number {
+  return 1 / (1 + Math.exp(4 - 8 * step / Math.max(steps, 12)));
 }
 
 interface Draw {
@@ -366,12 +376,14 @@ function rendered({ role, content, tool_calls }: ChatMessage): number[] {
   return [START, ...tokensOf(`${role}\n${text}`), END, ...tokensOf("\n")];
 }
 
-function record(
+/** What a step of these groups would have measured. */
+export function generateRecord(
   step: number,
   groups: readonly Group[],
-  skill: number,
-  random: () => number,
+  options: GeneratedRunOptions,
 ): StepRecord {
+  const random = seeded(step);
+  const skill = skillAt(step, options);
   const episodes = groups.flatMap(({ episodes }) => episodes);
   const finished = episodes.filter(({ reward }) => !Number.isNaN(reward));
   const wave = Math.sin(step / 7) * 0.02 + (random() - 0.5) * 0.04;
