@@ -39,8 +39,8 @@ const SHAPES: Readonly<Record<string, TransformerShape>> = {
   },
 };
 
-/** The loss of scores under given derivatives, and what `backward` takes. */
-function lossOf(input: TreeInput) {
+/** Derivatives of a loss that is linear in the scores. */
+function derivativesOf(input: TreeInput) {
   const P = input.targets.length;
   return {
     logprob: hashed("by logprob", P),
@@ -62,7 +62,7 @@ for (const [name, shape] of Object.entries(SHAPES)) {
     assertClose(scores.logprob, expected.logprob, { tolerance: 1e-5 });
     assertClose(scores.entropy, expected.entropy, { tolerance: 1e-5 });
 
-    const derivatives = lossOf(input);
+    const derivatives = derivativesOf(input);
     policy.backward(derivatives);
     const gradients = await gradientsOf(policy);
     assertEquals([...gradients.keys()].sort(), [...weights.keys()].sort());
