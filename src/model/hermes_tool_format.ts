@@ -1,4 +1,5 @@
-import { isObject } from "./_files.ts";
+import { withoutStartOf } from "./_call_stream.ts";
+import { argumentsJson, fieldOf, parseExactJson } from "./_exact_json.ts";
 import type {
   ParsedReply,
   ToolCall,
@@ -65,7 +66,7 @@ class HermesStream implements ToolStream {
   #read(text: string): string {
     const all = this.#held + text;
     const open = all.indexOf(OPEN);
-    const before = open < 0 ? withoutOpenStart(all) : all.slice(0, open);
+    const before = open < 0 ? withoutStartOf(OPEN, all) : all.slice(0, open);
     const certain = before.trimEnd().length;
     this.#emit(all.slice(0, certain));
     if (open < 0) {
@@ -115,43 +116,11 @@ class HermesStream implements ToolStream {
   }
 }
 
-/** `text` without a tail that may turn out to begin `OPEN`. */
-function withoutOpenStart(text: string): string {
-  let length = Math.min(OPEN.length - 1, text.length);
-  while (!text.endsWith(OPEN.slice(0, length))) length--;
-  return text.slice(0, text.length - length);
-}
-
-/** Access to the source text of numbers (ECMAScript 2026), which TypeScript does not know yet. */
-const exactJson = JSON as unknown as {
-  parse(
-    text: string,
-    reviver: (
-      key: string,
-      value: unknown,
-      context: { readonly source: string },
-    ) => unknown,
-  ): unknown;
-  rawJSON(text: string): unknown;
-};
-
 function parseCall(body: string): ToolCall | undefined {
-  let call: unknown;
-  try {
-    call = exactJson.parse(
-      body,
-      (_, value, { source }) =>
-        typeof value === "number" ? exactJson.rawJSON(source) : value,
-    );
-  } catch {
-    return undefined;
-  }
-  if (!isObject(call) || typeof call.name !== "string" || call.name === "") {
-    return undefined;
-  }
-  const json = JSON.stringify(call.arguments ?? null);
-  // Anything but an object, a number kept as its digits included, is not a set of arguments.
-  return json.startsWith("{")
-    ? { name: call.name, arguments: json }
+  const call = parseExactJson(body);
+  const name = fieldOf(call, "name");
+  const json = argumentsJson(fieldOf(call, "arguments"));
+  return typeof name === "string" && name !== "" && json !== undefined
+    ? { name, arguments: json }
     : undefined;
 }

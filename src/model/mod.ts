@@ -31,17 +31,20 @@ export {
   readAdapterConfig,
 } from "./load_adapter.ts";
 export type { Adapter } from "./load_adapter.ts";
+export { llama3ToolFormat } from "./llama3_tool_format.ts";
 export { loadChatTemplate } from "./load_chat_template.ts";
 export { loadModelFolder } from "./load_model_folder.ts";
 export type { ModelFolder } from "./load_model_folder.ts";
 export { loadModelWeights, readModelConfig } from "./load_model_weights.ts";
 export type { ModelWeights } from "./load_model_weights.ts";
 export { loadTokenizer } from "./load_tokenizer.ts";
+export { mistralToolFormat } from "./mistral_tool_format.ts";
 export type { Architecture, ModelConfig, RopeScaling } from "./model_config.ts";
 export { modelTensors } from "./model_tensors.ts";
 export { openWeights } from "./open_weights.ts";
 export { parameterShapes } from "./parameter_shapes.ts";
 export { parseModelConfig } from "./parse_model_config.ts";
+export { pythonicToolFormat } from "./pythonic_tool_format.ts";
 export { readSafetensors } from "./read_safetensors.ts";
 export { readShardedSafetensors } from "./read_sharded_safetensors.ts";
 export { saveAdapter } from "./save_adapter.ts";

@@ -31,3 +31,12 @@ export interface ToolFormat {
   /** Starts parsing a reply that is still being written; the pieces add up to `parse` of the whole. */
   stream(): ToolStream;
 }
+
+/** Parses a complete reply with a stream that has not begun. */
+export function parseWith(stream: ToolStream, text: string): ParsedReply {
+  const [pushed, held] = [stream.push(text), stream.end()];
+  return {
+    content: pushed.content + held.content,
+    toolCalls: [...pushed.toolCalls, ...held.toolCalls],
+  };
+}
