@@ -24,6 +24,8 @@ export interface ChatCallOptions {
   readonly request: ChatRequest;
   readonly prompt: Prompt;
   readonly id: string;
+  /** The same for all calls of a session: its server has their history cached. */
+  readonly affinity: string;
   readonly agent: string;
   /** Tokens that the context has room for after the prompt. */
   readonly room: number;
@@ -56,6 +58,7 @@ export async function sampleChoice(
     sampling,
     reader: replyReader(options, sampling),
     signal: options.signal,
+    affinity: options.affinity,
     onPiece: onPiece && ((piece) => {
       const from = { id, choice: index, first: streamedCalls };
       const toolCalls = identified(piece.toolCalls, from);

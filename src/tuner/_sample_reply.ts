@@ -19,6 +19,7 @@ export interface SampleReplyOptions {
   readonly sampling: Sampling;
   readonly reader: ReplyReader;
   readonly signal: AbortSignal;
+  readonly affinity: string;
   /** Called with each piece of the reply as it is sampled, and with the last tokens at the end. */
   readonly onPiece?: ((piece: ReplyPiece) => void) | undefined;
 }
@@ -39,7 +40,7 @@ export async function sampleReply(
   engine: Engine,
   options: SampleReplyOptions,
 ): Promise<SampledReply> {
-  const { tokens, sampling, reader, onPiece } = options;
+  const { tokens, sampling, affinity, reader, onPiece } = options;
   const enough = new AbortController();
   const streamed = { tokens: [] as number[], logprobs: [] as number[] };
   let passedOn = 0;
@@ -61,6 +62,7 @@ export async function sampleReply(
   const generation = await engine.generate({
     tokens,
     sampling,
+    affinity,
     signal: reader.canStop
       ? AbortSignal.any([options.signal, enough.signal])
       : options.signal,

@@ -138,6 +138,7 @@ export class Session implements EpisodeSession {
       request,
       prompt,
       id,
+      affinity: this.id,
       agent,
       room: roomAfter(promptTokens, engine.info.maxContext),
       defaults: this.#options.sampling ?? {},

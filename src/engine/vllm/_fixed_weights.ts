@@ -2,6 +2,7 @@ import type { Lease, ServedWeights } from "./_served_weights.ts";
 
 /** The weights that the servers were started with. */
 export class FixedWeights implements ServedWeights {
+  readonly isLostOnRestart = false;
   readonly sink: undefined = undefined;
   readonly #lease: Lease;
 

@@ -43,6 +43,10 @@ export class FullWeights implements ServedWeights, WeightSink {
     return this;
   }
 
+  get isLostOnRestart(): boolean {
+    return this.#path !== undefined;
+  }
+
   get version(): number {
     return this.#version;
   }

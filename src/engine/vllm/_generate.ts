@@ -8,7 +8,7 @@ import { completionBody } from "./_completion_body.ts";
 import { CompletionReader } from "./_completion_reader.ts";
 import type { Lease } from "./_served_weights.ts";
 import { ServerError } from "./_server_error.ts";
-import type { Patience, ServerPool } from "./_server_pool.ts";
+import type { Patience, Place, ServerPool } from "./_server_pool.ts";
 import { sleep } from "./_sleep.ts";
 import { streamCompletion } from "./_stream_completion.ts";
 
@@ -17,6 +17,8 @@ export interface GenerateOptions {
   readonly pool: ServerPool;
   /** The weights that it samples from, to its end. */
   readonly lease: Lease;
+  /** Whether a server that is started again has other weights under the lease's name. */
+  readonly isLostOnRestart: boolean;
   /** Longest time that a server may say nothing. */
   readonly idleMs: number;
   /** Times that it is sent again after a failure. */
@@ -62,6 +64,16 @@ export async function generate(
     };
   }
 
+  async function changed(
+    place: Place,
+    { tokens }: CompletionReader,
+  ): Promise<string | undefined> {
+    if (!options.isLostOnRestart || tokens.length === 0) return undefined;
+    return await pool.isSameProcess(place)
+      ? undefined
+      : "the server may have been started again, with other weights, while it generated";
+  }
+
   for (let failures = 0;;) {
     const place = await pool.place({
       affinity: request.affinity,
@@ -91,10 +103,10 @@ export async function generate(
           request.onTokens?.(sampled.tokens, sampled.logprobs);
         },
       });
-      invalid ??= reader.problem();
+      invalid ??= reader.problem() ?? await changed(place, reader);
       return ended(reader.finishReason === "length" ? "length" : "stop");
     } catch (error) {
-      invalid ??= reader.problem();
+      invalid ??= reader.problem() ?? await changed(place, reader);
       if (signal?.aborted) return ended("abort");
       if (!(error instanceof ServerError)) throw error;
       options.onFailure(error);

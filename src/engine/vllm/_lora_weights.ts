@@ -43,6 +43,7 @@ const LOAD_MS = 300_000;
  */
 export class LoraWeights implements ServedWeights, WeightSink {
   readonly kind = "lora";
+  readonly isLostOnRestart = false;
   readonly #options: LoraWeightsOptions;
   /** Those that are loaded, the newest last; the base model is the first until it is too old. */
   readonly #adapters: Adapter[];

@@ -13,6 +13,8 @@ export interface Lease {
 export interface ServedWeights {
   /** The newest version. */
   readonly version: number;
+  /** Whether a server that is started again serves other weights under the same name. */
+  readonly isLostOnRestart: boolean;
   /** Where new weights go; undefined where they stay as they are. */
   readonly sink: WeightSink | undefined;
   /** Takes the newest version into use. */

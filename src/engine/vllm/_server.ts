@@ -1,3 +1,4 @@
+import { Ending } from "./_ending.ts";
 import { ServerError, type ServerFailure } from "./_server_error.ts";
 
 /** How a server is talked to. */
@@ -87,22 +88,35 @@ export class Server {
     options: SendOptions & { readonly timeoutMs?: number } = {},
   ): Promise<string> {
     const { timeoutMs = CONTROL_MS, signal, ...request } = options;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), timeoutMs);
-    const signals = signal ? [signal, late.signal] : [late.signal];
+    let isLate = false;
+    using ending = new Ending(signal);
+    const timer = setTimeout(() => {
+      isLate = true;
+      ending.abort();
+    }, timeoutMs);
     try {
       const response = await this.send(path, {
         ...request,
-        signal: AbortSignal.any(signals),
+        signal: ending.signal,
       });
-      return await this.#bodyOf(response);
+      let text = "";
+      for await (const piece of ending.read(response.body)) text += piece;
+      return text;
     } catch (error) {
-      if (!late.signal.aborted) throw error;
-      throw this.error(
-        "silent",
-        `has not answered ${path} for ${timeoutMs / 1000} s`,
-        { cause: error },
-      );
+      if (isLate) {
+        const seconds = timeoutMs / 1000;
+        throw this.error(
+          "silent",
+          `has not answered ${path} for ${seconds} s`,
+          {
+            cause: error,
+          },
+        );
+      }
+      if (error instanceof ServerError) throw error;
+      throw this.error("broken", `broke off its answer: ${reasonOf(error)}`, {
+        cause: error,
+      });
     } finally {
       clearTimeout(timer);
     }
@@ -138,16 +152,6 @@ export class Server {
     options?: ErrorOptions,
   ): ServerError {
     return new ServerError(failure, `vLLM at ${this.url} ${message}`, options);
-  }
-
-  async #bodyOf(response: Response): Promise<string> {
-    try {
-      return await response.text();
-    } catch (cause) {
-      throw this.error("broken", `broke off its answer: ${reasonOf(cause)}`, {
-        cause,
-      });
-    }
   }
 
   async #statusError(

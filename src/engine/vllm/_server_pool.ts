@@ -23,6 +23,8 @@ export interface ServerPoolOptions {
 /** A place at a server, to be left when its request is over. */
 export interface Place {
   readonly server: Server;
+  /** When the server's process was started, as far as was known when the place was taken. */
+  readonly startedAt: number | undefined;
   leave(): void;
 }
 
@@ -47,6 +49,8 @@ interface Member {
   /** When `load` was seen, in milliseconds of `performance.now`; −∞ where something has gone wrong since. */
   observedAt: number;
   observing: Promise<void> | undefined;
+  /** The observation after the one under way. */
+  nextObserving: Promise<void> | undefined;
   /** When it may be tried again. */
   restUntil: number;
   /** Times in a row that it was away. */
@@ -76,6 +80,7 @@ export class ServerPool {
       load,
       observedAt: performance.now(),
       observing: undefined,
+      nextObserving: undefined,
       restUntil: 0,
       absences: 0,
       error: undefined,
@@ -110,7 +115,11 @@ export class ServerPool {
       }
       if (!await member.places.take(signal)) return undefined;
       if (await this.#isReady(member)) {
-        return { server: member.server, leave: () => member.places.leave() };
+        return {
+          server: member.server,
+          startedAt: member.load.startedAt,
+          leave: () => member.places.leave(),
+        };
       }
       member.places.leave();
     }
@@ -125,6 +134,14 @@ export class ServerPool {
   /** Has a server looked at before it gets another request. */
   suspect(server: Server): void {
     this.#member(server).observedAt = -Infinity;
+  }
+
+  /** Whether the server is certain to be the same process as when `place` was taken, until now. */
+  async isSameProcess({ server, startedAt }: Place): Promise<boolean> {
+    const member = this.#member(server);
+    const asked = performance.now();
+    await this.#observeFrom(member);
+    return member.observedAt >= asked && member.load.startedAt === startedAt;
   }
 
   #member(server: Server): Member {
@@ -160,6 +177,18 @@ export class ServerPool {
     member.observing ??= this.#observe(member);
     await member.observing;
     return member.restUntil <= performance.now();
+  }
+
+  /** Looks at a server from now on: an observation that is under way may have seen it before. */
+  #observeFrom(member: Member): Promise<void> {
+    member.nextObserving ??= (member.observing ?? Promise.resolve()).then(
+      () => {
+        member.nextObserving = undefined;
+        member.observing ??= this.#observe(member);
+        return member.observing;
+      },
+    );
+    return member.nextObserving;
   }
 
   async #observe(member: Member): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CompletionReader, SampledTokens } from "./_completion_reader.ts";
+import { Ending } from "./_ending.ts";
 import { IdleLimit } from "./_idle_limit.ts";
 import { readEvents } from "./_read_events.ts";
 import type { Server } from "./_server.ts";
@@ -25,20 +26,23 @@ export async function streamCompletion(
   options: StreamCompletionOptions,
 ): Promise<void> {
   const { signal, idleMs } = options;
-  const idle = new AbortController();
-  using limit = new IdleLimit(idleMs, () => idle.abort());
-  const signals = signal ? [signal, idle.signal] : [idle.signal];
+  let isSilent = false;
+  using ending = new Ending(signal);
+  using limit = new IdleLimit(idleMs, () => {
+    isSilent = true;
+    ending.abort();
+  });
   try {
     const response = await server.send("/v1/completions", {
       body,
-      signal: AbortSignal.any(signals),
+      signal: ending.signal,
     });
-    for await (const events of readEvents(response.body!)) {
+    for await (const events of readEvents(ending.read(response.body))) {
       limit.touch();
       for (const data of events) takeEvent(server, data, options);
     }
   } catch (cause) {
-    if (idle.signal.aborted) {
+    if (isSilent) {
       const seconds = idleMs / 1000;
       throw server.error("silent", `has said nothing for ${seconds} s`, {
         cause,

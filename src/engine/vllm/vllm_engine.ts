@@ -81,6 +81,7 @@ export class VllmEngine implements Engine {
         ...limits,
         pool,
         lease,
+        isLostOnRestart: weights.isLostOnRestart,
         onFailure: ({ failure }) => {
           this.#failures[failure] = (this.#failures[failure] ?? 0) + 1;
         },
