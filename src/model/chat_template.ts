@@ -33,6 +33,8 @@ export class ChatTemplate {
   readonly #template: Template;
   readonly #variables: Readonly<Record<string, unknown>>;
   readonly #source: string;
+  /** Whether calls are only let through with ids of nine letters or digits, as Mistral has them. */
+  readonly #shortIds: boolean;
 
   /**
    * Parses a template.
@@ -44,6 +46,7 @@ export class ChatTemplate {
     this.text = text;
     this.#variables = variables;
     this.#source = source;
+    this.#shortIds = /\|\s*length\s*!=\s*9\b/.test(text);
     try {
       this.#template = new Template(text);
     } catch (cause) {
@@ -58,8 +61,8 @@ export class ChatTemplate {
    * The text the model sees for a conversation.
    *
    * Messages are given the form that templates of Hugging Face models are written for: a missing
-   * content is empty, text parts are joined by newlines (as vLLM does), and the JSON text of a
-   * tool call's arguments is parsed.
+   * content is empty, text parts are joined by newlines (as vLLM does), the JSON text of a tool
+   * call's arguments is parsed, and ids of tool calls are cut to what Mistral's templates demand.
    *
    * @throws {UserError} If the template refuses the messages (its `raise_exception`) or fails on
    *   them, or a tool call's arguments are not a JSON object.
@@ -73,7 +76,8 @@ export class ChatTemplate {
       documents: null,
       ...this.#variables,
       ...variables,
-      messages: messages.map(templateMessage),
+      messages: messages.map(templateMessage)
+        .map((message) => this.#shortIds ? withShortIds(message) : message),
       tools: tools.length > 0 ? tools : null,
       add_generation_prompt: addGenerationPrompt,
     };
@@ -104,6 +108,25 @@ function templateMessage(
       tool_calls: tool_calls.map((call) => templateToolCall(call, index)),
     }),
   };
+}
+
+/** The message with the last nine letters or digits of its ids: those that tell them apart. */
+function withShortIds(
+  message: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const { tool_calls, tool_call_id } = message;
+  return {
+    ...message,
+    ...(Array.isArray(tool_calls) && {
+      tool_calls: tool_calls.map((call) => ({ ...call, id: shortId(call.id) })),
+    }),
+    ...(tool_call_id !== undefined && { tool_call_id: shortId(tool_call_id) }),
+  };
+}
+
+function shortId(id: unknown): string {
+  return `${id ?? ""}`.replaceAll(/[^a-zA-Z0-9]/g, "").slice(-9)
+    .padStart(9, "0");
 }
 
 function plainText(content: ChatMessage["content"], index: number): string {

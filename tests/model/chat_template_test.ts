@@ -106,3 +106,23 @@ function renderOptions(
     variables,
   };
 }
+
+Deno.test("ChatTemplate.render() gives Mistral's templates ids of the length that they demand", () => {
+  const template = new ChatTemplate(
+    "{% for m in messages %}{% for c in m.tool_calls or [] %}" +
+      "{% if c.id|length != 9 %}{{ raise_exception('length 9') }}{% endif %}{{ c.id }} " +
+      "{% endfor %}{% if m.tool_call_id %}{{ m.tool_call_id }}{% endif %}{% endfor %}",
+  );
+  const id = "call_0123456789abcdef";
+  const rendered = template.render([
+    {
+      role: "assistant",
+      tool_calls: [{ id, function: { name: "f", arguments: "{}" } }, {
+        id: "7",
+        function: { name: "g", arguments: "{}" },
+      }],
+    },
+    { role: "tool", tool_call_id: id, content: "5" },
+  ]);
+  assertEquals(rendered, "789abcdef 000000007 789abcdef");
+});
