@@ -110,12 +110,16 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
 //! end
 
   //! for j in 0..TN / 4
+  //! if N % (S * TN)
   if (col0 + $(j * S)u < $(N / 4)u) {
+  //! else
+  {
+  //! end
     //! if BIAS
     let bias_$j = bias[col0 + $(j * S)u];
     //! end
     //! for i in 0..TM
-    //! if MODE == 2
+    //! if MODE == 2 && GUARD_ROWS
     if (row0 + $(i)u < $(M)u) {
     //! else
     {

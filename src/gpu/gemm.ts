@@ -131,6 +131,7 @@ function gemmKernel(
     SCALED: Number(scale !== 1),
     ALPHA: literal(scale),
     HALF: HALVES[dtype],
+    GUARD_ROWS: mode === "TN" ? M % TM : 0,
     LDA: a.stride,
     A0: a.first,
     LDC: c.stride,
