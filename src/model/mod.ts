@@ -47,6 +47,8 @@ export { parseModelConfig } from "./parse_model_config.ts";
 export { pythonicToolFormat } from "./pythonic_tool_format.ts";
 export { readSafetensors } from "./read_safetensors.ts";
 export { readShardedSafetensors } from "./read_sharded_safetensors.ts";
+export { joinReasoning, ReasoningStream, splitReasoning } from "./reasoning.ts";
+export type { ReasonedReply } from "./reasoning.ts";
 export { saveAdapter } from "./save_adapter.ts";
 export type { SaveAdapterOptions } from "./save_adapter.ts";
 export { saveModelFolder } from "./save_model_folder.ts";

@@ -1,4 +1,8 @@
-import type { ChatMessage } from "../model/mod.ts";
+import {
+  type ChatMessage,
+  joinReasoning,
+  splitReasoning,
+} from "../model/mod.ts";
 
 /**
  * A message's content and tool calls in one form, equal for messages that say the same.
@@ -10,13 +14,21 @@ export function canonicalMessage(
   message: Pick<ChatMessage, "content" | "tool_calls">,
 ): string {
   const { content, tool_calls } = message;
-  const text = typeof content === "string" ? content.trim() : "";
+  const text = typeof content === "string" ? canonicalText(content) : "";
   if (!tool_calls?.length) return text;
   const calls = tool_calls.map((call) => [
     call.function.name,
     sortedJson(call.function.arguments),
   ]);
   return `${text}\u0000${JSON.stringify(calls)}`;
+}
+
+/** The text without the white space at its edges, and at those of a block of reasoning that it begins with. */
+function canonicalText(text: string): string {
+  if (!text.includes("</think>")) return text.trim();
+  const { reasoning, content } = splitReasoning(text.trim(), true);
+  const thought = reasoning.replace(/^<think>/, "").trim();
+  return joinReasoning({ reasoning: thought, content: content.trim() });
 }
 
 function sortedJson(value: unknown): unknown {

@@ -52,6 +52,7 @@ export async function sampleChoice(
 ): Promise<ChatReply> {
   const { id, request, prompt, onPiece } = options;
   const sampling = replySampling(options, index);
+  const reasoning = { reasoning: /<think>\s*$/.test(prompt.leadText) };
   let streamedCalls = 0;
   const sampled = await sampleReply(options.engine, {
     tokens: prompt.tokens,
@@ -64,7 +65,8 @@ export async function sampleChoice(
       const toolCalls = identified(piece.toolCalls, from);
       streamedCalls += toolCalls.length;
       const promptTokens = prompt.tokens.length;
-      onPiece({ ...piece, id, promptTokens, index, toolCalls });
+      const news = { ...piece, id, promptTokens, index, toolCalls };
+      onPiece({ ...news, ...reasoning });
     }),
   });
   const call: Call = {
@@ -96,6 +98,7 @@ export async function sampleChoice(
     choice: {
       index,
       content,
+      ...reasoning,
       toolCalls,
       finishReason: ended,
       ...(stop !== undefined && { stop }),

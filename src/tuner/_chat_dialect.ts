@@ -13,6 +13,11 @@ import type {
   ChatPiece,
 } from "./chat_completion.ts";
 import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
+import {
+  type ReasonedReply,
+  ReasoningStream,
+  splitReasoning,
+} from "../model/mod.ts";
 import { logprobsOf } from "./_logprobs.ts";
 import { usageOf } from "./_usage.ts";
 
@@ -45,7 +50,7 @@ function chatCompletionJson(
     model: options.request.model,
     choices: completion.choices.map((choice) => ({
       index: choice.index,
-      message: messageJson(choice),
+      message: messageJson(choice, options.request),
       logprobs: logprobsJson(choice, options),
       finish_reason: choice.finishReason,
     })),
@@ -59,18 +64,21 @@ class ChatChunks implements EventWriter {
   readonly #options: ChatResponseOptions;
   /** How many tool calls each reply that has begun has had. */
   readonly #toolCalls = new Map<number, number>();
+  readonly #reasoning = new Map<number, ReasoningStream>();
 
   constructor(options: ChatResponseOptions) {
     this.#options = options;
   }
 
   piece(piece: ChatPiece): ServerEvent[] {
-    const { id, index, content, toolCalls } = piece;
+    const { id, index, toolCalls } = piece;
+    const { content, reasoning } = this.#split(piece);
     const logprobs = logprobsJson(piece, this.#options);
-    const isEmpty = content === "" && toolCalls.length === 0;
+    const isEmpty = content + reasoning === "" && toolCalls.length === 0;
     if (isEmpty && !logprobs?.content.length) return [];
     const first = this.#toolCalls.get(index) ?? 0;
     const delta = {
+      ...(reasoning !== "" && { reasoning_content: reasoning }),
       ...(content !== "" && { content }),
       ...(toolCalls.length > 0 && {
         tool_calls: toolCalls.map((call, at) => ({
@@ -92,6 +100,7 @@ class ChatChunks implements EventWriter {
     const { id, choices } = completion;
     const endings = choices.flatMap(({ index, finishReason }) => [
       ...this.#opening(id, index),
+      ...this.#rest(id, index),
       this.#chunk(id, [
         { index, delta: {}, logprobs: null, finish_reason: finishReason },
       ]),
@@ -104,6 +113,32 @@ class ChatChunks implements EventWriter {
 
   error(error: ApiError): ServerEvent {
     return { data: chatDialect.error(error) };
+  }
+
+  /** What was held back of a reply that ended where it might have gone on otherwise. */
+  #rest(id: string, index: number): ServerEvent[] {
+    const { reasoning, content } = this.#reasoning.get(index)?.end() ??
+      { reasoning: "", content: "" };
+    if (reasoning + content === "") return [];
+    const delta = reasoning === ""
+      ? { content }
+      : { reasoning_content: reasoning };
+    return [
+      this.#chunk(id, [{ index, delta, logprobs: null, finish_reason: null }]),
+    ];
+  }
+
+  /** What a piece says, and what it only thinks, where the request wants that apart. */
+  #split(piece: ChatPiece): ReasonedReply {
+    const { index, content, reasoning = false } = piece;
+    if (!this.#options.request.separateReasoning) {
+      return { reasoning: "", content };
+    }
+    let stream = this.#reasoning.get(index);
+    if (stream === undefined) {
+      this.#reasoning.set(index, stream = new ReasoningStream(reasoning));
+    }
+    return stream.push(content);
   }
 
   /** The chunk that opens a reply, if it has not been sent. */
@@ -130,11 +165,18 @@ class ChatChunks implements EventWriter {
   }
 }
 
-function messageJson({ content, toolCalls }: ChatChoice): JsonBody {
-  const role = "assistant";
-  return toolCalls.length === 0
-    ? { role, content, refusal: null }
-    : { role, content: content || null, refusal: null, tool_calls: toolCalls };
+function messageJson(choice: ChatChoice, request: ChatRequest): JsonBody {
+  const { toolCalls } = choice;
+  const { reasoning, content } = request.separateReasoning
+    ? splitReasoning(choice.content, choice.reasoning ?? false)
+    : { reasoning: "", content: choice.content };
+  return {
+    role: "assistant",
+    ...(reasoning !== "" && { reasoning_content: reasoning }),
+    content: toolCalls.length === 0 ? content : content || null,
+    refusal: null,
+    ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
+  };
 }
 
 function logprobsJson(

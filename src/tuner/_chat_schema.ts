@@ -15,6 +15,7 @@ const message = z.looseObject({
   content,
   tool_calls: z.array(toolCall).nullish(),
   tool_call_id: z.string().nullish(),
+  reasoning_content: z.string().nullish(),
   name: z.string().nullish(),
 });
 
@@ -61,6 +62,8 @@ export const chatSchema = z.looseObject({
   seed: z.int().nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).nullish(),
+  include_reasoning: z.boolean().nullish(),
+  separate_reasoning: z.boolean().nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 });
 

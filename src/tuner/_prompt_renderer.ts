@@ -65,7 +65,8 @@ export class PromptRenderer {
   }
 
   /** @throws {ApiError} 400 if the template refuses the messages, or writes nothing. */
-  render(conversation: Conversation): Prompt {
+  render(given: Conversation): Prompt {
+    const conversation = asSampled(given);
     const rendered = this.#renderChecked(conversation);
     const builder = new PromptBuilder(this.#encoder);
     const { tail, link } = this.#joinHistory(builder, rendered, conversation);
@@ -166,6 +167,23 @@ export class PromptRenderer {
         : "";
     }) ?? "";
   }
+}
+
+/** Puts messages with reasoning back as they were sampled, which may have come apart on their way. */
+function asSampled(conversation: Conversation): Conversation {
+  const { memory, messages } = conversation;
+  if (memory === undefined || memory.isEmpty) return conversation;
+  return {
+    ...conversation,
+    messages: messages.map((message) => {
+      const { role, content } = message;
+      const reasoned = role === "assistant" && typeof content === "string" &&
+        content.includes("</think>");
+      const sampled = reasoned ? memory.recall(message)[0] : undefined;
+      const whole = sampled?.message.content;
+      return whole === undefined ? message : { ...message, content: whole };
+    }),
+  };
 }
 
 function usedTemplate({ template }: ChatModel): ChatTemplate {

@@ -16,6 +16,8 @@ export interface ChatChoice {
   readonly index: number;
   /** What the model says, tool calls left out. */
   readonly content: string;
+  /** Whether the prompt had opened a block of reasoning. */
+  readonly reasoning?: boolean;
   /** In the order in which they were made. */
   readonly toolCalls: readonly IdentifiedToolCall[];
   /** Why it ended; `stop` where it ended itself or at a stop text. */
@@ -38,6 +40,8 @@ export interface ChatPiece {
   readonly index: number;
   /** Text that goes on from the piece before. */
   readonly content: string;
+  /** Whether the prompt had opened a block of reasoning. */
+  readonly reasoning?: boolean;
   /** Complete tool calls. */
   readonly toolCalls: readonly IdentifiedToolCall[];
   /** Ids sampled since the piece before. */

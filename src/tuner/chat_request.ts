@@ -1,5 +1,5 @@
 import type { Sampling } from "../engine/mod.ts";
-import type { ChatMessage } from "../model/mod.ts";
+import { type ChatMessage, joinReasoning } from "../model/mod.ts";
 import {
   type ChatBody,
   type ChatBodyMessage,
@@ -37,6 +37,8 @@ export interface ChatRequest {
   readonly stop: readonly string[];
   /** Whether the logprobs of the sampled tokens are sent. */
   readonly logprobs: boolean;
+  /** Whether what the model thought first is sent apart from what it says. @default false */
+  readonly separateReasoning?: boolean;
   /** What the agent says of sampling, and nothing else. */
   readonly sampling: Partial<Omit<Sampling, "stopTokens">>;
 }
@@ -62,6 +64,9 @@ export function parseChatRequest(body: unknown): ChatRequest {
     n: chat.n ?? 1,
     stop: typeof chat.stop === "string" ? [chat.stop] : chat.stop ?? [],
     logprobs: chat.logprobs ?? false,
+    // The first is vLLM's word for it, the second SGLang's.
+    ...((chat.include_reasoning ?? chat.separate_reasoning) &&
+      { separateReasoning: true }),
     sampling: askedSampling(chat),
   };
 }
@@ -90,11 +95,16 @@ function checkSupported(chat: ChatBody): void {
 }
 
 function textMessage(message: ChatBodyMessage, index: number): ChatMessage {
-  const { role, content, tool_calls, tool_call_id, name, ...rest } = message;
+  const { role, content, tool_calls, tool_call_id, name, ...others } = message;
+  const { reasoning_content, ...rest } = others;
+  const text = textContent(content, index);
   return {
     ...rest,
     role: role === "developer" ? "system" : role,
-    content: textContent(content, index),
+    // What was sent apart goes back to where it was sampled.
+    content: reasoning_content
+      ? joinReasoning({ reasoning: reasoning_content, content: text })
+      : text,
     ...(tool_calls?.length && { tool_calls: tool_calls as ToolCalls }),
     ...(tool_call_id && { tool_call_id }),
     ...(name && { name }),
