@@ -1,27 +1,28 @@
-/** Hands connections on to another port, and can stop listening for a moment. */
+/** Hands connections on to another port, and can drop them all for a moment. */
 export class TcpFront implements AsyncDisposable {
   readonly port: number;
   readonly #target: number;
   readonly #connections = new Set<Deno.TcpConn>();
   readonly #pipes = new Set<Promise<unknown>>();
-  #listener: Deno.TcpListener | undefined;
+  readonly #listener: Deno.TcpListener;
   #away: Promise<void> | undefined;
 
   /** @param target The port that stands behind it. */
   constructor(target: number) {
     this.#target = target;
-    this.#listener = this.#listen(0);
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
+    this.#track(this.#accept());
   }
 
-  /** Breaks all connections, and refuses new ones for `ms` milliseconds. */
+  /**
+   * Breaks all connections, and new ones at once, for `ms` milliseconds. It goes on listening: somebody
+   * else could have taken the port by the time it is wanted back.
+   */
   goAway(ms: number): void {
-    this.#listener?.close();
-    this.#listener = undefined;
     this.#breakAll();
     this.#away ??= new Promise((resolve) =>
       setTimeout(() => {
-        this.#listener = this.#listen(this.port);
         this.#away = undefined;
         resolve();
       }, ms)
@@ -30,19 +31,16 @@ export class TcpFront implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#away;
-    this.#listener?.close();
+    this.#listener.close();
     this.#breakAll();
     await Promise.allSettled(this.#pipes);
   }
 
-  #listen(port: number): Deno.TcpListener {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port });
-    this.#track(this.#accept(listener));
-    return listener;
-  }
-
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    for await (const near of listener) this.#track(this.#connect(near));
+  async #accept(): Promise<void> {
+    for await (const near of this.#listener) {
+      if (this.#away) close(near);
+      else this.#track(this.#connect(near));
+    }
   }
 
   async #connect(near: Deno.TcpConn): Promise<void> {
