@@ -21,14 +21,18 @@ function shell(
   return new ProcessRunner({ command: ["sh", "-c", script], ...options });
 }
 
-/** Whether a process lives; a zombie does not. */
+/** Whether a process lives on; one that is being killed has two seconds to go. */
 async function lives(pid: number): Promise<boolean> {
-  try {
-    const status = await Deno.readTextFile(`/proc/${pid}/stat`);
-    return !/\) [ZX] /.test(status);
-  } catch {
-    return false;
+  for (let look = 0; look < 200; look++) {
+    try {
+      const status = await Deno.readTextFile(`/proc/${pid}/stat`);
+      if (/\) [ZX] /.test(status)) return false;
+    } catch {
+      return false;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  return true;
 }
 
 Deno.test("ProcessRunner hands over the task and the endpoint, and reads the last JSON line", async () => {
