@@ -18,7 +18,7 @@ import { Gateway } from "../../src/tuner/mod.ts";
 import { spelled, testModel } from "../tuner/_test_model.ts";
 
 const CALLERS = 64;
-const EPISODES = 20_000;
+const EPISODES = 60_000;
 const TOOLS = [{
   type: "function",
   function: {
