@@ -65,7 +65,8 @@ export async function sampleChoice(
       const toolCalls = identified(piece.toolCalls, from);
       streamedCalls += toolCalls.length;
       const promptTokens = prompt.tokens.length;
-      const news = { ...piece, id, promptTokens, index, toolCalls };
+      const asked = { id, promptTokens, prompt: prompt.tokens };
+      const news = { ...piece, ...asked, index, toolCalls };
       onPiece({ ...news, ...reasoning });
     }),
   });

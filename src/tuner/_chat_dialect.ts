@@ -53,7 +53,9 @@ function chatCompletionJson(
       message: messageJson(choice, options.request),
       logprobs: logprobsJson(choice, options),
       finish_reason: choice.finishReason,
+      ...tokenIdsJson(choice, options),
     })),
+    ...promptIdsJson(completion, options),
     usage: usageJson(completion),
   };
 }
@@ -71,11 +73,14 @@ class ChatChunks implements EventWriter {
   }
 
   piece(piece: ChatPiece): ServerEvent[] {
-    const { id, index, toolCalls } = piece;
+    const { index, toolCalls } = piece;
     const { content, reasoning } = this.#split(piece);
     const logprobs = logprobsJson(piece, this.#options);
+    const ids = tokenIdsJson(piece, this.#options);
     const isEmpty = content + reasoning === "" && toolCalls.length === 0;
-    if (isEmpty && !logprobs?.content.length) return [];
+    if (isEmpty && !logprobs?.content.length && !ids.token_ids?.length) {
+      return [];
+    }
     const first = this.#toolCalls.get(index) ?? 0;
     const delta = {
       ...(reasoning !== "" && { reasoning_content: reasoning }),
@@ -88,8 +93,10 @@ class ChatChunks implements EventWriter {
       }),
     };
     const chunks = [
-      ...this.#opening(id, index),
-      this.#chunk(id, [{ index, delta, logprobs, finish_reason: null }]),
+      ...this.#opening(piece, index),
+      this.#chunk(piece.id, [
+        { index, delta, logprobs, finish_reason: null, ...ids },
+      ]),
     ];
     this.#toolCalls.set(index, first + toolCalls.length);
     return chunks;
@@ -99,7 +106,7 @@ class ChatChunks implements EventWriter {
   end(completion: ChatCompletion): ServerEvent[] {
     const { id, choices } = completion;
     const endings = choices.flatMap(({ index, finishReason }) => [
-      ...this.#opening(id, index),
+      ...this.#opening(completion, index),
       ...this.#rest(id, index),
       this.#chunk(id, [
         { index, delta: {}, logprobs: null, finish_reason: finishReason },
@@ -142,13 +149,19 @@ class ChatChunks implements EventWriter {
   }
 
   /** The chunk that opens a reply, if it has not been sent. */
-  #opening(id: string, index: number): ServerEvent[] {
+  #opening(
+    asked: Pick<ChatCompletion, "id" | "prompt">,
+    index: number,
+  ): ServerEvent[] {
     if (this.#toolCalls.has(index)) return [];
+    const isFirst = this.#toolCalls.size === 0;
     this.#toolCalls.set(index, 0);
     const delta = { role: "assistant", content: "" };
-    return [
-      this.#chunk(id, [{ index, delta, logprobs: null, finish_reason: null }]),
-    ];
+    const { data } = this.#chunk(asked.id, [
+      { index, delta, logprobs: null, finish_reason: null },
+    ]);
+    const ids = isFirst ? promptIdsJson(asked, this.#options) : {};
+    return [{ data: { ...data, ...ids } }];
   }
 
   #chunk(id: string, choices: readonly JsonBody[]): ServerEvent {
@@ -185,6 +198,21 @@ function logprobsJson(
 ): { readonly content: readonly JsonBody[] } | null {
   if (!request.logprobs) return null;
   return { content: logprobsOf(sampled, tokenizer) };
+}
+
+/** The sampled ids, for those who ask for them as vLLM's clients do. */
+function tokenIdsJson(
+  { tokens }: Pick<ChatChoice, "tokens">,
+  { request }: ChatResponseOptions,
+): { readonly token_ids?: readonly number[] } {
+  return request.returnTokenIds ? { token_ids: tokens } : {};
+}
+
+function promptIdsJson(
+  { prompt }: Pick<ChatCompletion, "prompt">,
+  { request }: ChatResponseOptions,
+): JsonBody {
+  return request.returnTokenIds ? { prompt_token_ids: prompt ?? null } : {};
 }
 
 function usageJson(completion: ChatCompletion): JsonBody {

@@ -62,6 +62,7 @@ export const chatSchema = z.looseObject({
   seed: z.int().nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).nullish(),
+  return_token_ids: z.boolean().nullish(),
   include_reasoning: z.boolean().nullish(),
   separate_reasoning: z.boolean().nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),

@@ -28,6 +28,7 @@ const ERROR_TYPES: Readonly<Record<ApiErrorStatus, string>> = {
   400: "invalid_request_error",
   401: "authentication_error",
   404: "not_found_error",
+  405: "invalid_request_error",
   413: "request_too_large",
   429: "rate_limit_error",
   500: "api_error",

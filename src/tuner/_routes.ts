@@ -5,6 +5,7 @@ import { chatDialect } from "./_chat_dialect.ts";
 import type { Dialect } from "./_dialect.ts";
 import { messagesDialect } from "./_messages_dialect.ts";
 import { responsesDialect } from "./_responses_dialect.ts";
+import { addServingRoutes, type ServingOptions } from "./_serving_routes.ts";
 import { toApiError } from "./_to_api_error.ts";
 import { ApiError } from "./api_error.ts";
 
@@ -20,6 +21,10 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
   readonly authenticate: (request: Request, episode?: string) => Caller;
   /** Requests served at once. */
   readonly maxInFlight: number;
+  /** What is served to everybody by vLLM's interface too; undefined where it is not. */
+  readonly serving:
+    | Pick<ServingOptions, "model" | "modelName" | "sampling">
+    | undefined;
   /** Answers requests that no route is for. */
   readonly fallback:
     | ((request: Request) => Promise<Response | undefined>)
@@ -78,6 +83,9 @@ export function createRoutes(options: RouteOptions): Hono {
     }
   }
 
+  if (options.serving) {
+    addServingRoutes(app, { ...options, ...options.serving, limit });
+  }
   const responses = responsesDialect();
   for (const base of ["/e/:episode/v1", "/v1"]) {
     app.post(

@@ -150,7 +150,7 @@ export class Session implements EpisodeSession {
       run: async (index) => this.#record(await sampleChoice(call, index), call),
       cancel: () => cancel.abort("another reply to the same request failed"),
     });
-    return { id, choices, promptTokens };
+    return { id, choices, promptTokens, prompt: prompt.tokens };
   }
 
   #record(

@@ -11,7 +11,7 @@ export interface ApiErrorOptions extends ErrorOptions {
 }
 
 /** HTTP statuses of failed requests. */
-export type ApiErrorStatus = 400 | 401 | 404 | 413 | 429 | 500 | 503;
+export type ApiErrorStatus = 400 | 401 | 404 | 405 | 413 | 429 | 500 | 503;
 
 /** A request that is answered with an error, in OpenAI's shape. */
 export class ApiError extends ASTunerError {

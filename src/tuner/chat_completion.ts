@@ -36,6 +36,8 @@ export interface ChatPiece {
   readonly id: string;
   /** Tokens of the prompt. */
   readonly promptTokens: number;
+  /** Their ids; absent where they are not to be had. */
+  readonly prompt?: readonly number[];
   /** The reply it belongs to. */
   readonly index: number;
   /** Text that goes on from the piece before. */
@@ -58,6 +60,8 @@ export interface ChatCompletion {
   readonly choices: readonly ChatChoice[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;
+  /** Their ids; absent where they are not to be had. */
+  readonly prompt?: readonly number[];
   /** Tokens sampled, where the replies come without their ids. @default theirs in all */
   readonly sampledTokens?: number;
 }

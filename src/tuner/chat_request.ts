@@ -39,6 +39,8 @@ export interface ChatRequest {
   readonly logprobs: boolean;
   /** Whether what the model thought first is sent apart from what it says. @default false */
   readonly separateReasoning?: boolean;
+  /** Whether the ids of prompt and reply are sent, as vLLM sends them. @default false */
+  readonly returnTokenIds?: boolean;
   /** What the agent says of sampling, and nothing else. */
   readonly sampling: Partial<Omit<Sampling, "stopTokens">>;
 }
@@ -67,6 +69,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
     // The first is vLLM's word for it, the second SGLang's.
     ...((chat.include_reasoning ?? chat.separate_reasoning) &&
       { separateReasoning: true }),
+    ...(chat.return_token_ids && { returnTokenIds: true }),
     sampling: askedSampling(chat),
   };
 }

@@ -25,7 +25,10 @@ export interface GatewayOptions {
   readonly fallback?: (request: Request) => Promise<Response | undefined>;
   /** The name that agents send as `model`. @default {"policy"} */
   readonly modelName?: string;
-  /** Answers every request, whatever its key, and records nothing. @default {false} */
+  /**
+   * Answers every request, whatever its key, and records nothing; speaks vLLM's interface too.
+   * @default {false}
+   */
   readonly open?: boolean;
   /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
   readonly sampling?: OpenEpisodeOptions["sampling"];
@@ -74,6 +77,13 @@ export class Gateway {
       now: options.now ?? Date.now,
       onError: options.onError ?? (() => {}),
       fallback: options.fallback,
+      serving: options.open
+        ? {
+          model,
+          modelName: options.modelName ?? "policy",
+          sampling: options.sampling ?? {},
+        }
+        : undefined,
     });
     this.#server = listen(options, (request) => routes.fetch(request));
     this.url = addressOf(this.#server.addr);

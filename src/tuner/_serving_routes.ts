@@ -1,0 +1,95 @@
+import type { Hono } from "../deps/hono.ts";
+import type { Engine } from "../engine/mod.ts";
+import {
+  answerCompletion,
+  type AnswerCompletionOptions,
+} from "./_answer_completion.ts";
+import type { JsonBody } from "./_dialect.ts";
+import { readJson } from "./_read_json.ts";
+import { detokenize, tokenize } from "./_tokenize.ts";
+import { ApiError } from "./api_error.ts";
+
+/** What a server of one model has beside the gateway's routes. */
+export interface ServingOptions extends AnswerCompletionOptions {
+  readonly maxBodyBytes: number;
+}
+
+/** The version of vLLM whose HTTP interface this is. */
+const VLLM_VERSION = "0.17.0";
+
+/**
+ * Adds what vLLM's HTTP interface has beside OpenAI's chat completions: completions from text or token
+ * ids, tokenizing, its list of models and its metrics.
+ */
+export function addServingRoutes(app: Hono, options: ServingOptions): void {
+  const { engine, model, modelName, maxBodyBytes, now } = options;
+
+  function post(
+    path: string,
+    answer: (body: unknown, request: Request) => Response | Promise<Response>,
+  ): void {
+    app.post(
+      path,
+      async ({ req: { raw } }) =>
+        await answer(await readJson(raw, maxBodyBytes), raw),
+    );
+    app.get(path, () => {
+      throw new ApiError(405, `${path} takes POST requests`);
+    });
+  }
+
+  post(
+    "/v1/completions",
+    (body, { signal }) => answerCompletion(body, signal, options),
+  );
+  post("/tokenize", (body) => tokenize(body, model, engine.info.maxContext));
+  post("/detokenize", (body) => detokenize(body, model));
+  for (const path of ["/v1/load_lora_adapter", "/v1/unload_lora_adapter"]) {
+    post(path, () => {
+      throw new ApiError(
+        400,
+        "Adapters cannot be exchanged here: serve a model folder that has the adapter merged into it",
+      );
+    });
+  }
+  app.get("/v1/models", ({ json }) => json(modelList(options)));
+  app.get("/version", ({ json }) => json({ version: VLLM_VERSION }));
+  const startedAt = now() / 1000;
+  app.get(
+    "/metrics",
+    async ({ text }) => text(await metrics(engine, { startedAt, modelName })),
+  );
+}
+
+function modelList({ engine, modelName, now }: ServingOptions): JsonBody {
+  const model = {
+    id: modelName,
+    object: "model",
+    created: Math.floor(now() / 1000),
+    owned_by: "astuner",
+    root: modelName,
+    parent: null,
+    max_model_len: engine.info.maxContext,
+  };
+  return { object: "list", data: [model] };
+}
+
+/** Gauges in Prometheus' text form, under vLLM's names. */
+async function metrics(
+  engine: Engine,
+  { startedAt, modelName }: {
+    readonly startedAt: number;
+    readonly modelName: string;
+  },
+): Promise<string> {
+  const { running, waiting } = await engine.health();
+  const labels = `{model_name=${JSON.stringify(modelName)}}`;
+  const gauges: readonly [string, string, number][] = [
+    ["process_start_time_seconds", "", startedAt],
+    ["vllm:num_requests_running", labels, running],
+    ["vllm:num_requests_waiting", labels, waiting],
+  ];
+  return gauges.map(([name, labels, value]) =>
+    `# TYPE ${name} gauge\n${name}${labels} ${value}\n`
+  ).join("");
+}

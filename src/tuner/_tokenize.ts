@@ -1,0 +1,66 @@
+import { z } from "../deps/zod.ts";
+import { parseBody } from "./_parse_body.ts";
+import { ApiError } from "./api_error.ts";
+import type { ChatModel } from "./chat_model.ts";
+import { parseChatRequest } from "./chat_request.ts";
+
+const tokenizeSchema = z.looseObject({
+  prompt: z.string().nullish(),
+  messages: z.array(z.unknown()).nullish(),
+  add_generation_prompt: z.boolean().nullish(),
+  return_token_strs: z.boolean().nullish(),
+});
+
+const detokenizeSchema = z.looseObject({ tokens: z.array(z.int().min(0)) });
+
+/**
+ * Answers vLLM's `/tokenize`: the token ids of a text, or of messages as the chat template has them.
+ *
+ * @throws {ApiError} 400 if the request has neither, or the template refuses the messages.
+ */
+export function tokenize(
+  body: unknown,
+  model: ChatModel,
+  maxContext: number,
+): Response {
+  const asked = parseBody(tokenizeSchema, body);
+  const { tokenizer } = model;
+  const tokens = tokenizer.encode(
+    asked.messages ? chatText(asked, model) : textOf(asked.prompt),
+  );
+  return Response.json({
+    count: tokens.length,
+    max_model_len: maxContext,
+    tokens,
+    token_strs: asked.return_token_strs
+      ? tokens.map((id) => tokenizer.decode([id]))
+      : null,
+  });
+}
+
+/** Answers vLLM's `/detokenize`: the text of token ids. */
+export function detokenize(
+  body: unknown,
+  { tokenizer }: ChatModel,
+): Response {
+  const { tokens } = parseBody(detokenizeSchema, body);
+  return Response.json({ prompt: tokenizer.decode(tokens) });
+}
+
+function textOf(prompt: string | null | undefined): string {
+  if (typeof prompt === "string") return prompt;
+  throw new ApiError(400, "There is neither a prompt nor messages", {
+    param: "prompt",
+  });
+}
+
+function chatText(
+  asked: z.infer<typeof tokenizeSchema>,
+  { template }: ChatModel,
+): string {
+  const { messages, tools } = parseChatRequest({ model: "", ...asked });
+  return template!.render(messages, {
+    tools,
+    addGenerationPrompt: asked.add_generation_prompt ?? true,
+  });
+}
