@@ -211,11 +211,11 @@ def renderings(tokenizer):
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|im_end|>")
     cases = []
-    for template in sorted(HERE.glob("*.jinja")):
+    for template in sorted(HERE.rglob("*.jinja")):
         text = template.read_text()
         for title, messages in CONVERSATIONS.items():
             for variant, options in VARIANTS.items():
-                case = {"template": template.name, "conversation": title, "variant": variant}
+                case = {"template": str(template.relative_to(HERE)), "conversation": title, "variant": variant}
                 try:
                     case["text"] = fast.apply_chat_template(
                         messages, chat_template=text, tokenize=False, **options)
