@@ -24,6 +24,13 @@ export class Fields {
     return value;
   }
 
+  /** A positive multiple of 4: the kernels read a row four numbers at a time. */
+  width(name: string, fallback?: number): number {
+    const value = this.size(name, fallback);
+    if (value % 4 !== 0) this.refuse(name, "must be a multiple of 4");
+    return value;
+  }
+
   /** A natural number, zero included, at most 2^31. */
   count(name: string, fallback?: number): number {
     const value = this.#value(name, fallback);

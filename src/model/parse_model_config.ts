@@ -27,7 +27,7 @@ export function parseModelConfig(
   const fields = new Fields(json, `${source}:`);
   const architecture = parseArchitecture(fields, source);
   refuseUnsupported(fields, architecture);
-  const hiddenSize = fields.size("hidden_size");
+  const hiddenSize = fields.width("hidden_size");
   const heads = fields.size("num_attention_heads");
   // Llama's first configs have no num_key_value_heads: every head has keys and values of its own.
   const kvHeads = fields.size(
@@ -53,7 +53,7 @@ export function parseModelConfig(
     heads,
     kvHeads,
     headDim,
-    feedForward: fields.size("intermediate_size"),
+    feedForward: fields.width("intermediate_size"),
     vocabSize: fields.size("vocab_size"),
     normEpsilon: fields.positive("rms_norm_eps", 1e-6),
     ...parseRope(fields, maxPositions),
@@ -94,9 +94,7 @@ function parseHeadDim(
   if (!fields.has("head_dim") && !Number.isInteger(fallback)) {
     fields.refuse("hidden_size", `must be a multiple of ${heads} heads`);
   }
-  const headDim = fields.size("head_dim", fallback);
-  if (headDim % 2 !== 0) fields.refuse("head_dim", "must be even");
-  return headDim;
+  return fields.width("head_dim", fallback);
 }
 
 function refuseUnsupported(fields: Fields, architecture: Architecture): void {

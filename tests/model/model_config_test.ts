@@ -6,7 +6,7 @@ import { GOLDEN_MODELS } from "./_golden_weights.ts";
 const LLAMA = {
   model_type: "llama",
   architectures: ["LlamaForCausalLM"],
-  hidden_size: 24,
+  hidden_size: 48,
   intermediate_size: 40,
   num_hidden_layers: 2,
   num_attention_heads: 4,
@@ -33,11 +33,11 @@ Deno.test("parseModelConfig() reads the configs that transformers 5 writes", () 
   );
   assertEquals(configs["qwen3, tied"], {
     architecture: "qwen3",
-    hiddenSize: 24,
+    hiddenSize: 48,
     layers: 2,
     heads: 4,
     kvHeads: 2,
-    headDim: 10,
+    headDim: 16,
     feedForward: 40,
     vocabSize: 50,
     normEpsilon: 1e-6,
@@ -120,7 +120,11 @@ Deno.test("parseModelConfig() refuses by name what would change the model's answ
     [{ ...LLAMA, quantization_config: { bits: 4 } }, "quantization_config"],
     [{ ...LLAMA, num_key_value_heads: 3 }, "num_key_value_heads"],
     [{ ...LLAMA, hidden_size: 25 }, "hidden_size must be a multiple of 4"],
-    [{ ...LLAMA, head_dim: 5 }, "head_dim must be even"],
+    [
+      { ...LLAMA, intermediate_size: 42 },
+      "intermediate_size must be a multiple",
+    ],
+    [{ ...LLAMA, head_dim: 6 }, "head_dim must be a multiple of 4"],
     [{ ...LLAMA, hidden_size: 0 }, "hidden_size must be a positive integer"],
     [{ ...LLAMA, vocab_size: 1e10 }, "vocab_size"],
     [{ ...LLAMA, vocab_size: undefined }, "vocab_size is missing"],

@@ -94,7 +94,7 @@ Deno.test("loadModelFolder() refuses weights that do not fit config.json", async
         { ...first, shape: first.shape.toReversed() },
         ...tensors.slice(1),
       ],
-      message: "has shape [24, 512], config.json asks for [512, 24]",
+      message: "has shape [48, 512], config.json asks for [512, 48]",
     },
     {
       given: [...tensors, { ...tensors[1]!, name: "model.extra" }],

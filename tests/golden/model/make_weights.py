@@ -21,7 +21,7 @@ from transformers import (
 HERE = Path(__file__).parent
 
 SMALL = {
-    "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2,
+    "hidden_size": 48, "intermediate_size": 40, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 50,
     "max_position_embeddings": 64,
 }
@@ -33,10 +33,10 @@ YARN_ROPE = {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0,
              "original_max_position_embeddings": 16}
 
 MODELS = {
-    "qwen3, tied": (Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=10, tie_word_embeddings=True)),
+    "qwen3, tied": (Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=16, tie_word_embeddings=True)),
     "qwen3, untied, biased, yarn": (
         Qwen3ForCausalLM,
-        Qwen3Config(**SMALL, head_dim=6, attention_bias=True, rope_parameters=YARN_ROPE)),
+        Qwen3Config(**SMALL, head_dim=8, attention_bias=True, rope_parameters=YARN_ROPE)),
     "qwen2, tied": (Qwen2ForCausalLM, Qwen2Config(**SMALL, tie_word_embeddings=True)),
     "llama, untied, biased, llama3 rope": (
         LlamaForCausalLM, LlamaConfig(**SMALL, attention_bias=True, rope_parameters=LLAMA3_ROPE)),

@@ -16,7 +16,8 @@ import numpy
 import torch
 import transformers
 from transformers import (
-    LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+    LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+    Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
 )
 
 LLAMA3_ROPE = {
@@ -53,6 +54,15 @@ MODELS = {
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=4, vocab_size=150, max_position_embeddings=128,
         rms_norm_eps=1e-5, tie_word_embeddings=True)),
+    "mistral, untied, window": (MistralForCausalLM, MistralConfig(
+        hidden_size=20, intermediate_size=36, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, vocab_size=91, max_position_embeddings=128,
+        rms_norm_eps=1e-5, tie_word_embeddings=False, sliding_window=7)),
+    "mistral, tied, linear rope": (MistralForCausalLM, MistralConfig(
+        hidden_size=36, intermediate_size=28, num_hidden_layers=2, num_attention_heads=3,
+        num_key_value_heads=1, vocab_size=113, max_position_embeddings=128,
+        rms_norm_eps=1e-5, tie_word_embeddings=True, sliding_window=None,
+        rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.5})),
 }
 
 LENGTHS = [23, 9, 30]
