@@ -60,7 +60,7 @@ Deno.test("parseModelConfig() reads the configs that transformers 5 writes", () 
   assertEquals([llama.attentionBias, llama.outputBias], [true, true]);
   const qwen2 = configs["qwen2, tied"]!;
   assertEquals([qwen2.attentionBias, qwen2.outputBias], [true, false]);
-  assertEquals(qwen2.headDim, 6);
+  assertEquals(qwen2.headDim, 12);
   assertEquals(configs["mistral, window"]!.slidingWindow, 16);
 });
 
