@@ -62,18 +62,27 @@ fn main(
       tile_a[i % 16u * 64u + i / 16u] = select(0.0, A[(row0 + i / 16u) * $(LDA)u + $(A0)u + k], k < depth);
 //! end
     }
-    for (var i = thread; i < 1024u; i += 256u) {
+    // A thread fills whole vectors: writes to parts of one, from several threads, would race.
 //! if MODE == 1
-      let k = k0 + i % 16u;
-      let n = col0 + i / 16u;
-      let value = select(0.0, weight(n * $(K)u + k), k < depth && n < $(N)u);
-      tile_b[i % 16u * 16u + i / 64u][i / 16u % 4u] = value;
+    let k = k0 + thread % 16u;
+    let n = col0 + thread / 16u * 4u;
+    let at = thread % 16u * 16u + thread / 16u;
 //! else
-      let k = k0 + i / 64u;
-      let n = col0 + i % 64u;
-      tile_b[i / 4u][i % 4u] = select(0.0, weight(k * $(N)u + n), k < depth && n < $(N)u);
+    let k = k0 + thread / 16u;
+    let n = col0 + thread % 16u * 4u;
+    let at = thread;
+//! end
+    var b = vec4f();
+    //! for j in 0..4
+    if (k < depth && n + $(j)u < $(N)u) {
+//! if MODE == 1
+      b[$j] = weight((n + $(j)u) * $(K)u + k);
+//! else
+      b[$j] = weight(k * $(N)u + n + $(j)u);
 //! end
     }
+    //! end
+    tile_b[at] = b;
     workgroupBarrier();
     // Rows past the end would add zeroes, but fma(0, b, c) is not c for every b: stop where A stops.
     let steps = min(16u, depth - k0);
