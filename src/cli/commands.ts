@@ -176,6 +176,32 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "plan",
+    summary: "Say what memory a run would take, and whether there is enough",
+    description:
+      "Counts the GPU's memory by item, and the system's, from the model's config.json alone. Exit code 2\n" +
+      "if it cannot be held, with what to change. MODEL is a model folder, a name on the Hub, a\n" +
+      "checkpoint or a run; the config's model where none is given.",
+    positionals: ["MODEL"],
+    flags: {
+      ...CONFIG_FLAGS,
+      ...ADAPTER_FLAG,
+      for: {
+        value: "COMMAND",
+        description: "train (default), sft, update, serve or score",
+      },
+      ...JSON_FLAG,
+    },
+    examples: [
+      ["plan --conf my.yaml", "a training run"],
+      [
+        "plan Qwen/Qwen2.5-0.5B-Instruct --set train.method=lora --set model.dtype=bf16",
+        "a model on the Hub",
+      ],
+    ],
+    load: () => import("./plan.ts"),
+  },
+  {
     name: "config",
     summary: "Print the config: its schema, its defaults, or a file resolved",
     description:

@@ -1,4 +1,5 @@
 import { serve } from "../launcher/mod.ts";
+import { summariseMemory } from "../monitor/mod.ts";
 import { type Args, UsageError } from "./args.ts";
 import { Interrupt } from "./interrupt.ts";
 import { localConfig } from "./local_config.ts";
@@ -12,7 +13,10 @@ export async function run(args: Args): Promise<number> {
   }
   const config = await localConfig(await readServeConfig(args));
   using interrupt = new Interrupt("Stopping", (text) => console.error(text));
-  await using server = await serve(config, { port });
+  await using server = await serve(config, {
+    port,
+    onMemory: (memory) => console.error(summariseMemory(memory)),
+  });
   console.log(`Serving ${server.model} at ${server.url}`);
   await aborted(interrupt.stop);
   return 0;

@@ -1,4 +1,5 @@
 import { type FineTuned, fineTuneModel } from "../launcher/mod.ts";
+import { type MemoryUse, summariseMemory } from "../monitor/mod.ts";
 import { type FineTuneRecord, readJsonLines } from "../offline/mod.ts";
 import { type Args, UsageError } from "./args.ts";
 import { Interrupt, STOPPED } from "./interrupt.ts";
@@ -23,6 +24,7 @@ export async function run(args: Args): Promise<number> {
     patience: args.integer("patience"),
     dtype: outputType(args),
     stop: interrupt.stop,
+    onMemory: (memory) => show({ event: "memory", ...memory }),
   });
   for (let next = await steps.next();; next = await steps.next()) {
     if (interrupt.kill.aborted) return STOPPED;
@@ -36,6 +38,7 @@ export async function run(args: Args): Promise<number> {
 }
 
 type Shown =
+  | ({ readonly event: "memory" } & MemoryUse)
   | ({ readonly event: "step" } & FineTuneRecord)
   | ({ readonly event: "done"; readonly out: string } & FineTuned);
 
@@ -49,6 +52,7 @@ function showText(): (shown: Shown) => void {
   let tokens = 0;
   let first = 0;
   return (shown) => {
+    if (shown.event === "memory") return console.log(summariseMemory(shown));
     if (shown.event === "done") return console.log(summaryLine(shown));
     const { step, steps, epoch, loss, validationLoss } = shown;
     const now = performance.now();

@@ -1,4 +1,5 @@
 import { updateFromRollouts } from "../launcher/mod.ts";
+import { summariseMemory } from "../monitor/mod.ts";
 import { readJsonLines } from "../offline/mod.ts";
 import type { Args } from "./args.ts";
 import { outputFolder, outputType } from "./output_folder.ts";
@@ -9,6 +10,7 @@ export async function run(args: Args): Promise<number> {
   const records = updateFromRollouts(await readOfflineConfig(args), {
     lines: readJsonLines(neededFlag(args, "rollouts")),
     out: await outputFolder(args),
+    onMemory: (memory) => console.error(summariseMemory(memory)),
     steps: args.integer("steps"),
     dtype: outputType(args),
   });

@@ -11,6 +11,8 @@ export type * from "./engine.ts";
 export {
   openWebGpu,
   type OpenWebGpuOptions,
+  planWebGpu,
+  type PlanWebGpuOptions,
   type WebGpu,
 } from "./open_webgpu.ts";
 export {

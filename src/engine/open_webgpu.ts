@@ -1,9 +1,12 @@
 import {
   GpuHost,
   type HostTensor,
+  type MemoryPlan,
   type OpenArguments,
   type Opened,
   type OptimizerState,
+  type PlanArguments,
+  planMemory,
   type Policy,
   type ScoreGradients,
   type StepOptions,
@@ -43,6 +46,8 @@ export interface OpenWebGpuOptions {
   readonly cacheTokens?: number;
   /** Tokens sampled a submission: more save waits, fewer let sequences join sooner. @default 8 */
   readonly stepsPerSubmission?: number;
+  /** Whether scores under the reference will be wanted; its memory is taken at once then. @default false */
+  readonly reference?: boolean;
   /** Version the weights are served under at first. @default 0 */
   readonly version?: number;
   /** Turns subgroups off, for tests. @default true */
@@ -62,31 +67,13 @@ export interface WebGpu extends AsyncDisposable {
  * @throws {DeviceError} If there is no GPU, or it cannot hold what is asked.
  */
 export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
-  const {
-    shape,
-    weights,
-    name,
-    trained = true,
-    maxNodes = 4096,
-    maxBatch = 128,
-  } = options;
-  const maxContext = Math.min(options.maxContext ?? 2048, shape.maxPositions);
+  const { weights, name, adapter } = options;
+  const sizes = sizesOf(options);
+  const { maxNodes, decoder: { maxContext } } = sizes;
   const host = await GpuHost.open({
-    shape,
+    ...sizes,
     weights,
-    maxNodes,
-    trained,
-    ...(options.adapter && { adapter: options.adapter }),
-    ...(options.dtype && { dtype: options.dtype }),
-    decoder: {
-      maxBatch,
-      maxContext,
-      cacheTokens: options.cacheTokens ??
-        Math.min(65536, maxBatch * maxContext),
-      prefillRows: 256,
-      stepsPerSubmission: options.stepsPerSubmission ?? 8,
-    },
-    subgroups: options.subgroups ?? true,
+    ...(adapter && { adapter }),
   });
   const policy = new HostedPolicy(host, maxNodes);
   const engine = new WebGpuEngine(host, { name, maxContext, policy });
@@ -96,6 +83,45 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
     engine,
     device: host.opened,
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+/** What {@linkcode openWebGpu} is given, but for the numbers in the weights. */
+export type PlanWebGpuOptions =
+  & Omit<OpenWebGpuOptions, "weights" | "name" | "adapter">
+  & Pick<PlanArguments, "adapter">;
+
+/**
+ * Counts the memory that {@linkcode openWebGpu} will take with these options.
+ *
+ * @throws {DeviceError} If there is no GPU, or a single buffer exceeds what it binds.
+ */
+export function planWebGpu(options: PlanWebGpuOptions): Promise<MemoryPlan> {
+  const { adapter } = options;
+  return planMemory({ ...sizesOf(options), ...(adapter && { adapter }) });
+}
+
+/** The options with their defaults. */
+function sizesOf(
+  options: Omit<PlanWebGpuOptions, "adapter">,
+): Omit<PlanArguments, "adapter"> {
+  const { shape, trained = true, maxNodes = 4096, maxBatch = 128 } = options;
+  const maxContext = Math.min(options.maxContext ?? 2048, shape.maxPositions);
+  return {
+    shape,
+    maxNodes,
+    trained,
+    ...(options.dtype && { dtype: options.dtype }),
+    decoder: {
+      maxBatch,
+      maxContext,
+      cacheTokens: options.cacheTokens ??
+        Math.min(65536, maxBatch * maxContext),
+      prefillRows: 256,
+      stepsPerSubmission: options.stepsPerSubmission ?? 8,
+    },
+    reference: options.reference ?? false,
+    subgroups: options.subgroups ?? true,
   };
 }
 

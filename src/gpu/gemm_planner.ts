@@ -48,6 +48,11 @@ export class GemmPlanner {
     return new GemmPlanner(gpu, order);
   }
 
+  /** Times nothing, and takes the best guess. */
+  static guess(gpu: Gpu): GemmPlanner {
+    return new GemmPlanner(gpu, { NN: [], NT: [], TN: [] });
+  }
+
   /** The fastest plan that suits a shape. */
   plan(shape: GemmShape): GemmPlan {
     const suitable = gemmPlans(this.gpu, shape);

@@ -47,12 +47,17 @@ export interface ReadRequest {
  */
 export class Gpu implements Disposable {
   readonly #kernels = new Map<string, Kernel>();
-  readonly #buffers = new Set<GPUBuffer>();
+  /** Live buffers, and what each counts as. */
+  readonly #buffers = new Map<
+    GPUBuffer,
+    { readonly item: string; readonly size: number }
+  >();
   #staging: GPUBuffer | undefined;
+  readonly #items = new Map<string, number>();
+  #item = "other";
   #failure: string | undefined;
-  #allocated = 0;
 
-  private constructor(readonly info: GpuDevice) {
+  protected constructor(readonly info: GpuDevice) {
     info.device.addEventListener("uncapturederror", (event) => {
       this.#failure ??= (event as GPUUncapturedErrorEvent).error.message;
       event.preventDefault();
@@ -79,7 +84,23 @@ export class Gpu implements Disposable {
 
   /** Bytes of all live buffers. */
   get allocated(): number {
-    return this.#allocated;
+    return [...this.#items.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Bytes of live buffers by the item that they were made for. */
+  get items(): ReadonlyMap<string, number> {
+    return this.#items;
+  }
+
+  /** Runs `work`; the buffers that it makes count under `item`, unless it names another within. */
+  account<T>(item: string, work: () => T): T {
+    const before = this.#item;
+    this.#item = item;
+    try {
+      return work();
+    } finally {
+      this.#item = before;
+    }
   }
 
   /** Makes a zeroed storage buffer of at least `bytes` bytes. */
@@ -87,7 +108,9 @@ export class Gpu implements Disposable {
     const size = Math.max(256, Math.ceil(bytes / 256) * 256);
     if (size > this.device.limits.maxStorageBufferBindingSize) {
       throw new DeviceError(
-        `A GPU buffer of ${(size / 2 ** 20).toFixed(0)} MiB was asked for, ` +
+        `A GPU buffer of ${
+          (size / 2 ** 20).toFixed(0)
+        } MiB was asked for (${this.#item}), ` +
           `but ${this.info.adapter} binds at most ` +
           `${
             (this.device.limits.maxStorageBufferBindingSize / 2 ** 20).toFixed(
@@ -97,12 +120,17 @@ export class Gpu implements Disposable {
           "lower train.max_nodes, engine.max_batch or engine.max_context",
       );
     }
+    const buffer = this.create(size);
+    this.#buffers.set(buffer, { item: this.#item, size });
+    this.#count(this.#item, size);
+    return { buffer, offset: 0, size };
+  }
+
+  /** Makes the buffer itself. */
+  protected create(size: number): GPUBuffer {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST |
       GPUBufferUsage.COPY_SRC;
-    const buffer = this.device.createBuffer({ size, usage });
-    this.#buffers.add(buffer);
-    this.#allocated += size;
-    return { buffer, offset: 0, size };
+    return this.device.createBuffer({ size, usage });
   }
 
   /** A storage buffer that holds `data`. */
@@ -127,9 +155,15 @@ export class Gpu implements Disposable {
 
   /** Frees a buffer made by `buffer` or `upload`. */
   free(view: View): void {
-    if (!this.#buffers.delete(view.buffer)) return;
-    this.#allocated -= view.buffer.size;
+    const counted = this.#buffers.get(view.buffer);
+    if (counted === undefined) return;
+    this.#buffers.delete(view.buffer);
+    this.#count(counted.item, -counted.size);
     view.buffer.destroy();
+  }
+
+  #count(item: string, bytes: number): void {
+    this.#items.set(item, (this.#items.get(item) ?? 0) + bytes);
   }
 
   /** Compiles a kernel once; `S` (the lanes) is always among its parameters. */
@@ -280,7 +314,7 @@ export class Gpu implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const buffer of this.#buffers) buffer.destroy();
+    for (const buffer of this.#buffers.keys()) buffer.destroy();
     this.#buffers.clear();
     this.#staging?.destroy();
     this.#kernels.clear();

@@ -28,6 +28,7 @@ export {
   type WeightType,
 } from "./gemm.ts";
 export { GemmPlanner, type PlanStore } from "./gemm_planner.ts";
+export { PaperGpu } from "./paper_gpu.ts";
 export { planFile } from "./plan_file.ts";
 export {
   Gpu,
@@ -38,3 +39,4 @@ export {
   slice,
   type View,
 } from "./gpu.ts";
+export { systemMemory } from "./system_memory.ts";

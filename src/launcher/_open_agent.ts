@@ -50,7 +50,11 @@ export async function openAgent(
 ): Promise<Agent> {
   await using opening = new AsyncDisposableStack();
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
-  const { gpu, chat, adapter } = await openModel(config, trained);
+  const { gpu, chat, adapter } = await openModel(
+    config,
+    trained,
+    (memory) => view.show({ event: "memory", ...memory }),
+  );
   opening.use(gpu);
   const { host, port, public_url } = config.gateway;
   let sessions: OpenRunner | undefined;

@@ -1,6 +1,7 @@
 import type { ServeConfig } from "../config/mod.ts";
 import { ModelError } from "../errors.ts";
 import { loadModelFolder, type ModelFolder } from "../model/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
 import type { ChatModel } from "../tuner/mod.ts";
 import { type OpenPolicy, openPolicy } from "./_open_policy.ts";
 
@@ -13,16 +14,24 @@ export interface OpenModel extends OpenPolicy {
  * Puts the model of `config` on the GPU.
  *
  * @param trained Whether its weights will be updated.
+ * @param onMemory Is told what memory it will take, before any is taken.
  * @throws {ModelError} If the folder cannot be used, or cannot chat.
  * @throws {DeviceError} If the GPU cannot hold it.
  */
 export async function openModel(
   config: ServeConfig,
   trained: boolean,
+  onMemory?: (memory: MemoryUse) => void,
 ): Promise<OpenModel> {
   const weights = await loadModelFolder(config.model.path);
   const chat = chatModel(weights);
-  const opened = await openPolicy(config, { weights, trained, sampled: true });
+  const opened = await openPolicy(config, {
+    weights,
+    trained,
+    sampled: true,
+    episodes: trained,
+    onMemory,
+  });
   return { ...opened, chat };
 }
 

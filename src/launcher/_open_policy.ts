@@ -1,10 +1,9 @@
 import { basename } from "node:path";
-import { adapterOf, type ServeConfig } from "../config/mod.ts";
+import type { ServeConfig } from "../config/mod.ts";
 import { openWebGpu, type WebGpu } from "../engine/mod.ts";
 import {
   type Adapter,
   type AdapterConfig,
-  adapterScale,
   initAdapter,
   loadAdapter,
   type ModelConfig,
@@ -12,16 +11,21 @@ import {
   type ModelWeights,
 } from "../model/mod.ts";
 import { hubIdOf } from "../model/hub/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
 import type { HostTensor } from "../nn/mod.ts";
+import {
+  policyOptions,
+  type PolicyUse,
+  standingAdapter,
+} from "./_policy_options.ts";
+import { checkMemory, runMemory } from "./_run_memory.ts";
 
-/** What a policy is opened for. */
-export interface OpenPolicyOptions {
+/** What a policy is opened for, and from. */
+export interface OpenPolicyOptions extends PolicyUse {
   /** Of the folder `model.path`. */
   readonly weights: ModelWeights;
-  /** Whether it will be updated. */
-  readonly trained: boolean;
-  /** Whether it will be sampled from; if not, no memory is kept for that. */
-  readonly sampled: boolean;
+  /** Is told what memory it will take, before any is taken. */
+  readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
 }
 
 /** A policy on the GPU. */
@@ -39,52 +43,49 @@ export interface OpenPolicy {
  */
 export async function openPolicy(
   config: ServeConfig,
-  { weights, trained, sampled }: OpenPolicyOptions,
+  { weights, onMemory, ...use }: OpenPolicyOptions,
 ): Promise<OpenPolicy> {
-  const { model, engine, train } = config;
+  const { model, train } = config;
+  const { trained } = use;
   const given = model.adapter === null
     ? undefined
     : await loadAdapter(model.adapter, weights.config);
   const merged = trained && train.method === "full" ? given : undefined;
-  const adapter = trained && train.method === "lora"
-    ? given ?? newAdapter(config, weights.config)
-    : merged
-    ? undefined
-    : given;
-  const gpu = await openWebGpu({
+  const shape = standingAdapter(config, given?.config, trained);
+  const options = policyOptions(config, {
+    ...use,
     shape: weights.config,
+    adapter: shape,
+  });
+  const memory = await runMemory({ ...options, shape: weights.config });
+  onMemory?.(memory);
+  checkMemory(memory, config, trained);
+  const adapter = shape &&
+    (given ?? newAdapter(config, { shape, model: weights.config }));
+  const { adapter: lora, ...sizes } = options;
+  const gpu = await openWebGpu({
+    ...sizes,
     weights: await read(weights, merged),
     name: basename(hubIdOf(model.path) ?? model.path),
-    trained,
-    dtype: model.dtype,
-    ...(adapter && {
-      adapter: {
-        lora: {
-          rank: adapter.config.rank,
-          scale: adapterScale(adapter.config),
-          targets: adapter.config.targets,
-        },
-        weights: adapter.tensors,
-      },
-    }),
-    maxNodes: train.max_nodes,
-    ...(sampled
-      ? {
-        maxBatch: engine.max_batch,
-        stepsPerSubmission: engine.steps_per_submission,
-        ...(engine.max_context !== null && { maxContext: engine.max_context }),
-        ...(engine.cache_tokens !== null &&
-          { cacheTokens: engine.cache_tokens }),
-      }
-      : { maxBatch: 1, maxContext: 2, cacheTokens: 2 }),
+    ...(lora && adapter &&
+      { adapter: { ...lora, weights: adapter.tensors } }),
   });
   return { gpu, ...(adapter && { adapter: adapter.config }) };
 }
 
-function newAdapter(config: ServeConfig, model: ModelConfig): Adapter {
+function newAdapter(
+  config: ServeConfig,
+  { shape, model }: {
+    readonly shape: AdapterConfig;
+    readonly model: ModelConfig;
+  },
+): Adapter {
   const { path } = config.model;
-  const shape = { ...adapterOf(config), base: hubIdOf(path) ?? path };
-  return { config: shape, tensors: initAdapter(model, shape, config.seed) };
+  const base = hubIdOf(path) ?? path;
+  return {
+    config: { ...shape, base },
+    tensors: initAdapter(model, shape, config.seed),
+  };
 }
 
 async function read(

@@ -10,6 +10,7 @@ import {
   type TokenizedExample,
   tokenizeExample,
 } from "../offline/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
 import { deriveSeed, shuffled } from "../reader/mod.ts";
 import { openPolicy } from "./_open_policy.ts";
 import { savePolicy } from "./_save_policy.ts";
@@ -30,6 +31,8 @@ export interface FineTuneModelOptions {
   readonly patience?: number | undefined;
   /** Number format of whole weights. @default "F32" */
   readonly dtype?: FloatType | undefined;
+  /** Is told what memory it will take, before any is taken. */
+  readonly onMemory?: (memory: MemoryUse) => void;
   /** Aborted to end after the step at work, and to save. */
   readonly stop?: AbortSignal;
 }
@@ -73,6 +76,7 @@ export async function* fineTuneModel(
     weights,
     trained: true,
     sampled: false,
+    onMemory: options.onMemory,
   });
   await using _ = gpu;
   const { policy } = gpu;

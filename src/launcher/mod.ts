@@ -19,6 +19,7 @@ export {
   fineTuneModel,
   type FineTuneModelOptions,
 } from "./fine_tune_model.ts";
+export { MODEL_COMMANDS, type ModelCommand, planRun } from "./plan_run.ts";
 export { localModel } from "./local_model.ts";
 export { type Chat, openChat, type SayOptions } from "./open_chat.ts";
 export { score } from "./score.ts";

@@ -1,4 +1,5 @@
 import type { ServeConfig } from "../config/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
 import { openModel } from "./_open_model.ts";
 import { samplingOf } from "./_sampling.ts";
@@ -9,6 +10,8 @@ export interface ServeOptions {
   readonly host?: string;
   /** 0 takes any free port. @default {8000} */
   readonly port?: number;
+  /** Is told what memory the model will take, before any is taken. */
+  readonly onMemory?: (memory: MemoryUse) => void;
 }
 
 /** A model being served; dispose of it to stop. */
@@ -26,10 +29,10 @@ export interface Server extends AsyncDisposable {
  */
 export async function serve(
   config: ServeConfig,
-  { host = "127.0.0.1", port = 8000 }: ServeOptions = {},
+  { host = "127.0.0.1", port = 8000, onMemory }: ServeOptions = {},
 ): Promise<Server> {
   await using opening = new AsyncDisposableStack();
-  const { gpu, chat } = await openModel(config, false);
+  const { gpu, chat } = await openModel(config, false, onMemory);
   opening.use(gpu);
   const modelName = gpu.engine.info.model;
   const gateway = opening.use(

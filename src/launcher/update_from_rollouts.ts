@@ -1,5 +1,6 @@
 import { algorithmOf, optimizerOf, type ServeConfig } from "../config/mod.ts";
 import { type FloatType, loadModelWeights } from "../model/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
 import {
   type JsonLine,
   readRollouts,
@@ -17,6 +18,8 @@ export interface UpdateFromRolloutsOptions {
   readonly out: string;
   /** Steps to take. @default one pass over the groups */
   readonly steps?: number | undefined;
+  /** Is told what memory it will take, before any is taken. */
+  readonly onMemory?: (memory: MemoryUse) => void;
   /** Number format of whole weights. @default "F32" */
   readonly dtype?: FloatType | undefined;
 }
@@ -43,6 +46,8 @@ export async function* updateFromRollouts(
     weights,
     trained: true,
     sampled: false,
+    episodes: true,
+    onMemory: options.onMemory,
   });
   await using _ = gpu;
   const { policy } = gpu;

@@ -1,5 +1,6 @@
 import type { Evaluation, RunEvent, StepRecord } from "./events.ts";
 import { formatNumber, formatRate, formatSeconds } from "./_format.ts";
+import { summariseMemory } from "./memory_use.ts";
 import type { RunState } from "./_run_state.ts";
 
 /** The lines that `event` leaves in a log; none for progress. */
@@ -9,6 +10,8 @@ export function describe(event: RunEvent, state: RunState): string[] {
       const resumed = event.from > 0 ? ` from step ${event.from}` : "";
       return [`Training ${event.model}${resumed} in ${event.run}`];
     }
+    case "memory":
+      return [summariseMemory(event)];
     case "progress":
       return [];
     case "evaluation":

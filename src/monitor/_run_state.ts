@@ -55,6 +55,7 @@ export class RunState {
         this.#stepSeconds = this.#stepSeconds.slice(-PACE_STEPS);
         this.#endStage(now);
         return;
+      case "memory":
       case "note":
         return;
       case "done":

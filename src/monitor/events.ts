@@ -1,3 +1,5 @@
+import type { MemoryUse } from "./memory_use.ts";
+
 /** Success on the held-out tasks under one set of weights. */
 export interface Evaluation {
   /** Optimizer-side step the weights come from; 0 before training. */
@@ -51,6 +53,7 @@ export type RunEvent =
     /** Steps already taken, where a run is resumed. */
     readonly from: number;
   }
+  | ({ readonly event: "memory" } & MemoryUse)
   | {
     readonly event: "progress";
     readonly stage: Stage;

@@ -1,6 +1,6 @@
 import type { RunEvent, View } from "./events.ts";
 
-/** A run for another program: one JSON object a line for each step and evaluation, and one at the end. */
+/** A run for another program: one JSON object a line for the memory taken, each step and evaluation, and one at the end. */
 export class JsonView implements View {
   readonly #write: (text: string) => void;
 
@@ -11,6 +11,7 @@ export class JsonView implements View {
 
   show(event: RunEvent): void {
     switch (event.event) {
+      case "memory":
       case "evaluation":
       case "step":
       case "done":

@@ -13,6 +13,7 @@ export * from "./events.ts";
 export * from "./explain_write.ts";
 export * from "./json_view.ts";
 export * from "./line_view.ts";
+export * from "./memory_use.ts";
 export * from "./open_view.ts";
 export * from "./run_store.ts";
 export * from "./terminal_view.ts";

@@ -85,10 +85,15 @@ export class Decoder {
     this.#gpu = gpu;
     this.vocabSize = shape.vocabSize;
     const capacity = roundUp(Math.max(size.maxBatch, size.prefillRows), 64);
-    const views = this.#views = allocate(gpu, shape, size, capacity);
+    const views = this.#views = gpu.account(
+      "decoding",
+      () => allocate(gpu, shape, size, capacity),
+    );
     const build = new StepBuilder(gpu, planner, shape, views.rows);
-    const adapter = weights.adapter &&
-      adapterScratch(build, weights, capacity);
+    const adapter = weights.adapter && gpu.account(
+      "decoding",
+      () => adapterScratch(build, weights, capacity),
+    );
     const { hiddenSize: D, vocabSize: V } = shape;
     const lookup = embed(build, base, {
       tokens: views.sequence,
@@ -323,9 +328,13 @@ function allocate(
     h: words(capacity * F),
     logits: words(batch * roundUp(V, 64)),
     // Slot 0 belongs to nobody.
-    cache: Array.from({ length: shape.layers }, () => ({
-      k: words((cacheTokens + 1) * K * HD),
-      v: words((cacheTokens + 1) * K * HD),
-    })),
+    cache: gpu.account(
+      "KV cache",
+      () =>
+        Array.from({ length: shape.layers }, () => ({
+          k: words((cacheTokens + 1) * K * HD),
+          v: words((cacheTokens + 1) * K * HD),
+        })),
+    ),
   };
 }

@@ -59,17 +59,20 @@ export class GpuPolicy {
     this.#planner = planner;
     this.#shape = shape;
     this.#options = options;
-    const base = new Parameters(gpu, modelLayout(shape), {
-      trained: trained && !adapter,
-      dtype,
-    });
+    const base = gpu.account(
+      "weights",
+      () =>
+        new Parameters(gpu, modelLayout(shape), {
+          trained: trained && !adapter,
+          dtype,
+        }),
+    );
     base.write(weights);
     if (adapter) {
       const { lora } = adapter;
-      const parameters = new Parameters(
-        gpu,
-        adapterLayout(shape, lora),
-        { trained },
+      const parameters = gpu.account(
+        "adapter",
+        () => new Parameters(gpu, adapterLayout(shape, lora), { trained }),
       );
       parameters.write(adapter.weights);
       this.parameters = parameters;
@@ -83,13 +86,37 @@ export class GpuPolicy {
 
   /** Made at the first need, since activations take room that pure inference can do without. */
   get transformer(): Transformer {
-    this.#transformer ??= new Transformer(
-      this.#planner,
-      this.#shape,
-      this.weights,
-      this.#options,
+    this.#transformer ??= this.#planner.gpu.account(
+      "activations",
+      () =>
+        new Transformer(
+          this.#planner,
+          this.#shape,
+          this.weights,
+          this.#options,
+        ),
     );
     return this.#transformer;
+  }
+
+  /** Takes all the memory that training will need, so that what cannot be held is told now. */
+  prepare({ reference }: { readonly reference: boolean }): void {
+    void this.transformer;
+    this.#optimizer ??= this.#makeOptimizer();
+    if (!reference) return;
+    this.#spare = this.#snapshot(this.#spare);
+    this.#reference ??= this.#makeReference();
+    this.parameters.restore(this.#spare);
+  }
+
+  #makeOptimizer(): Optimizer {
+    const { gpu } = this.#planner;
+    return gpu.account("optimizer", () => new Optimizer(this.parameters));
+  }
+
+  #snapshot(into?: readonly View[]): readonly View[] {
+    const { gpu } = this.#planner;
+    return gpu.account("reference", () => this.parameters.snapshot(into));
   }
 
   forward(input: TreeInput): Promise<TreeScores> {
@@ -101,7 +128,7 @@ export class GpuPolicy {
    * opened, or the adapter switched off.
    */
   async reference(input: TreeInput): Promise<TreeScores> {
-    const spare = this.#spare = this.parameters.snapshot(this.#spare);
+    const spare = this.#spare = this.#snapshot(this.#spare);
     this.parameters.restore(this.#reference ??= this.#makeReference());
     try {
       return await this.transformer.forward(input);
@@ -115,7 +142,7 @@ export class GpuPolicy {
     // An adapter of zeroes changes nothing.
     else this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
     this.#opened = undefined;
-    return this.parameters.snapshot();
+    return this.#snapshot();
   }
 
   backward(gradients: ScoreGradients): void {
@@ -125,7 +152,7 @@ export class GpuPolicy {
 
   async step(options: StepOptions): Promise<{ readonly gradNorm: number }> {
     this.#requireTrained();
-    this.#optimizer ??= new Optimizer(this.parameters);
+    this.#optimizer ??= this.#makeOptimizer();
     return { gradNorm: await this.#optimizer.step(++this.#steps, options) };
   }
 

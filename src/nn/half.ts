@@ -21,10 +21,13 @@ export function pack(
         values.byteOffset,
         values.length,
       );
-      return Uint16Array.from(
-        bits,
-        (bit) => (bit + 0x7fff + ((bit >>> 16) & 1)) >>> 16,
-      );
+      // A loop, since a callback for each element takes fifty times as long.
+      const halves = new Uint16Array(bits.length);
+      for (let i = 0; i < bits.length; i++) {
+        const bit = bits[i]!;
+        halves[i] = (bit + 0x7fff + ((bit >>> 16) & 1)) >>> 16;
+      }
+      return halves;
     }
     default:
       return dtype satisfies never;
@@ -37,10 +40,11 @@ export function unpack(bytes: ArrayBuffer, dtype: WeightType): Float32Array {
     case "f32":
       return new Float32Array(bytes);
     case "f16":
-      return Float32Array.from(new Float16Array(bytes));
+      return new Float32Array(new Float16Array(bytes));
     case "bf16": {
       const halves = new Uint16Array(bytes);
-      const bits = Uint32Array.from(halves, (half) => half << 16);
+      const bits = new Uint32Array(halves.length);
+      for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
       return new Float32Array(bits.buffer);
     }
     default:

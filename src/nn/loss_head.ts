@@ -56,7 +56,10 @@ export class LossHead {
       roundUp(V, 64),
       Math.max(64, Math.floor(LOGITS_BYTES / 4 / capacity / 64) * 64),
     );
-    const views = this.#views = allocate(gpu, { capacity, D, width });
+    const views = this.#views = gpu.account(
+      "loss head",
+      () => allocate(gpu, { capacity, D, width }),
+    );
     const build = layers.over(views.rows);
     const gain = parameters.view("final_norm");
     const table = tieEmbeddings ? "embed" : "head";

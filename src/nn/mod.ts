@@ -10,6 +10,11 @@
  */
 export type { DecoderSize } from "./decoder.ts";
 export { GpuHost, type ProgressListener } from "./gpu_host.ts";
+export {
+  type MemoryPlan,
+  type PlanArguments,
+  planMemory,
+} from "./plan_memory.ts";
 export type * from "./policy.ts";
 export type { OpenArguments, Opened } from "./protocol.ts";
 export type { Progress, ScheduledRequest } from "./scheduler.ts";

@@ -81,14 +81,17 @@ export class Parameters {
       const size = group.reduce((sum, { length }) => sum + length, 0);
       const type = matrix && !trained ? dtype : "f32";
       const weights = gpu.buffer(size * bytesOf(type));
+      /** One more number an element, where it is trained. */
+      const beside = (item: string) =>
+        trained ? gpu.account(item, () => gpu.buffer(size * 4)) : weights;
       const arena = {
         matrix,
         size,
         dtype: type,
         weights,
-        gradients: trained ? gpu.buffer(size * 4) : weights,
-        m: trained ? gpu.buffer(size * 4) : weights,
-        v: trained ? gpu.buffer(size * 4) : weights,
+        gradients: beside("gradients"),
+        m: beside("optimizer"),
+        v: beside("optimizer"),
       };
       arenas.push(arena);
       let offset = 0;

@@ -24,6 +24,8 @@ export interface OpenArguments extends GpuPolicyOptions {
   readonly shape: TransformerShape;
   readonly weights: readonly HostTensor[];
   readonly decoder: DecoderSize;
+  /** Whether scores under the reference will be wanted. @default false: room is made when they are */
+  readonly reference?: boolean;
   readonly subgroups: boolean;
 }
 
@@ -34,6 +36,8 @@ export interface Opened {
   readonly subgroups: boolean;
   /** Bytes of GPU buffers. */
   readonly allocated: number;
+  /** The same, by what they are for. */
+  readonly items: ReadonlyMap<string, number>;
 }
 
 /** The calls the Worker answers, each with what it takes and gives. */

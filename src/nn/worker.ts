@@ -7,8 +7,8 @@
  * goes on between them, a submission at a time.
  */
 import { GemmPlanner, Gpu, planFile } from "../gpu/mod.ts";
-import { Decoder } from "./decoder.ts";
-import { GpuPolicy } from "./gpu_policy.ts";
+import type { GpuPolicy } from "./gpu_policy.ts";
+import { openModel } from "./open_model.ts";
 import {
   type Calls,
   type Command,
@@ -60,14 +60,12 @@ type Result<Name extends keyof Calls> =
 async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
   const gpu = await Gpu.open({ subgroups: options.subgroups });
   const planner = await GemmPlanner.open(gpu, planFile());
-  policy = new GpuPolicy(planner, options.shape, options.weights, options);
-  // What cannot be held is told now, not after the first rollout.
-  if (options.trained) void policy.transformer;
-  scheduler = new Scheduler(
-    new Decoder(planner, options.shape, policy.weights, options.decoder),
-  );
+  const opened = openModel(planner, options);
+  policy = opened.policy;
+  scheduler = new Scheduler(opened.decoder);
   const { adapter, software, subgroups } = gpu.info;
-  return { adapter, software, subgroups, allocated: gpu.allocated };
+  const { allocated, items } = gpu;
+  return { adapter, software, subgroups, allocated, items };
 }
 
 /** Serves the weights as they now stand under another version. */

@@ -46,7 +46,8 @@ export async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-function table(name: string, rows: readonly Row[]): string {
+/** Columns of text. */
+export function table(name: string, rows: readonly Row[]): string {
   const heads = Object.keys(rows[0] ?? {});
   const cells = [
     heads,

@@ -10,6 +10,7 @@
  */
 export { hubIdOf, isHubId } from "./hub_id.ts";
 export { type HubSettings, hubSettings } from "./hub_settings.ts";
+export { type FoundConfig, readConfig } from "./read_config.ts";
 export {
   type DownloadProgress,
   type ResolvedModel,

@@ -1,0 +1,54 @@
+import type { ServeConfig } from "../config/mod.ts";
+import { readConfig, resolveModel } from "../model/hub/mod.ts";
+import { parseModelConfig, readAdapterConfig } from "../model/mod.ts";
+import type { MemoryUse } from "../monitor/mod.ts";
+import {
+  policyOptions,
+  type PolicyUse,
+  standingAdapter,
+} from "./_policy_options.ts";
+import { checkMemory, runMemory } from "./_run_memory.ts";
+
+/** What each command opens the model for. */
+const USES = {
+  train: { trained: true, sampled: true, episodes: true },
+  update: { trained: true, sampled: false, episodes: true },
+  sft: { trained: true, sampled: false },
+  serve: { trained: false, sampled: true },
+  score: { trained: false, sampled: false },
+} as const satisfies Readonly<Record<string, PolicyUse>>;
+
+/** A command that opens a model. */
+export type ModelCommand = keyof typeof USES;
+
+/** Every command that opens a model. */
+export const MODEL_COMMANDS: readonly ModelCommand[] = Object.keys(
+  USES,
+) as ModelCommand[];
+
+/**
+ * What `command` would take of the memory there is, from the model's `config.json` alone.
+ *
+ * @throws {ModelError} If that cannot be read, or is not supported.
+ * @throws {DeviceError} If there is no GPU, or the memory cannot hold the run.
+ */
+export async function planRun(
+  config: ServeConfig,
+  command: ModelCommand,
+): Promise<MemoryUse> {
+  const { path, revision, adapter } = config.model;
+  const { json, source } = await readConfig(path, { revision });
+  const shape = parseModelConfig(json, source);
+  const given = adapter === null
+    ? undefined
+    : await readAdapterConfig((await resolveModel(adapter)).folder);
+  const use = USES[command];
+  const options = policyOptions(config, {
+    ...use,
+    shape,
+    adapter: standingAdapter(config, given, use.trained),
+  });
+  const memory = await runMemory({ ...options, shape });
+  checkMemory(memory, config, use.trained);
+  return memory;
+}
