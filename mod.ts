@@ -49,6 +49,7 @@ export * from "./src/judge/mod.ts";
 export { openView } from "./src/monitor/mod.ts";
 export type {
   Evaluation,
+  MemoryUse,
   OpenViewOptions,
   RunEvent,
   Stage,

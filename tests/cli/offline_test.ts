@@ -42,7 +42,8 @@ Deno.test("astuner sft learns from chats, and export merges what score then sees
       ...["--batch-size", "2", "--validation-share", "0.25"],
     );
     assertEquals(sft.code, 0, sft.stderr);
-    const records = jsonLines(sft.stdout);
+    const [memory, ...records] = jsonLines(sft.stdout);
+    assertEquals(memory!.event, "memory");
     const done = records.pop()!;
     assertEquals(records.length, 9);
     assertTrue(Number(records[8]!.loss) < Number(records[0]!.loss));

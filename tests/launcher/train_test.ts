@@ -58,6 +58,7 @@ Deno.test("train() leaves a run that evaluate() can measure", async () => {
     const kinds = new Set(view.events.map(({ event }) => event));
     assertEquals([...kinds], [
       "progress",
+      "memory",
       "note",
       "start",
       "evaluation",
