@@ -6,6 +6,8 @@ import { UserError } from "../errors.ts";
 export interface Flag {
   /** What the value stands for, such as `FILE`; a flag without one is a switch. */
   readonly value?: string;
+  /** What a value that may follow after `=` stands for, of a switch. */
+  readonly optional?: string;
   readonly description: string;
   /** One letter that stands for it. */
   readonly short?: string;
@@ -115,7 +117,7 @@ function checkFlag(
       `Unknown flag ${rawName}${didYouMean(rawName, known)}`,
     );
   }
-  if (flag.value === undefined && value !== undefined) {
+  if (flag.value === undefined && !flag.optional && value !== undefined) {
     throw new UsageError(`${rawName} takes no value, got "${value}"`);
   }
   if (flag.value !== undefined && (!value || value.startsWith("--"))) {

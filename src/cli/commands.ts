@@ -23,6 +23,24 @@ const JSON_FLAG: Flags = {
   json: { description: "One JSON object a line on standard output" },
 };
 
+const DEBUG_FLAGS: Flags = {
+  tasks: { value: "N", description: "Tasks to debug (debug.tasks)" },
+  episodes: { value: "N", description: "Episodes of each (debug.episodes)" },
+  watch: { description: "Debug again at every save of code, tasks or YAML" },
+  inspect: {
+    optional: "HOST:PORT",
+    description: "Let a debugger into the workflow's process; 127.0.0.1:9229",
+  },
+  "inspect-wait": {
+    optional: "HOST:PORT",
+    description: "The same, and wait until it is there",
+  },
+  "inspect-brk": {
+    optional: "HOST:PORT",
+    description: "The same, and break at the first line",
+  },
+};
+
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -30,7 +48,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "Tune the model of an agent",
     description:
       "Runs the agent on its tasks, again and again, and improves the model behind it. Ctrl-C\n" +
-      "finishes the step at work, saves it, and says how to go on; a second Ctrl-C stops at once.",
+      "finishes the step at work, saves it, and says how to go on; a second Ctrl-C stops at once.\n" +
+      "With --backbone=debug nothing is trained or saved: a few tasks are run, and everything that\n" +
+      "happened in them is shown. Exit code 1 if an episode failed.",
     positionals: [],
     flags: {
       ...CONFIG_FLAGS,
@@ -47,12 +67,20 @@ export const COMMANDS: readonly Command[] = [
         value: "DIR",
         description: "Go on with a run that was stopped or killed",
       },
+      ...DEBUG_FLAGS,
       ...JSON_FLAG,
     },
     examples: [
       ["train", "the quickstart: an agent learns to use a calculator"],
       ["train --conf my.yaml --set train.learning_rate=1e-5", "an own agent"],
       ["train --resume runs/my-run", "go on where it stopped"],
+      ["train --conf my.yaml --backbone=debug", "see the agent at work"],
+      ["train --backbone=debug --watch --tasks 1", "again at every save"],
+      ["train --backbone=debug --inspect-wait", "with a debugger"],
+      [
+        "train --conf my.yaml --backbone=debug --set engine.kind=openai --set engine.url=URL",
+        "on another server's model",
+      ],
     ],
     load: () => import("./train.ts"),
   },

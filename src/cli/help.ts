@@ -1,4 +1,4 @@
-import type { Flags } from "./args.ts";
+import type { Flag, Flags } from "./args.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { programName } from "./program.ts";
@@ -34,10 +34,15 @@ ${table(examples.map(([args, what]) => [`${program} ${args}`, what]))}`;
 }
 
 function flagRows(flags: Flags): [string, string][] {
-  return Object.entries(flags).map(([name, { value, description }]) => [
-    value === undefined ? `--${name}` : `--${name} ${value}`,
-    description,
+  return Object.entries(flags).map(([name, flag]) => [
+    `--${name}${valueOf(flag)}`,
+    flag.description,
   ]);
+}
+
+function valueOf({ value, optional }: Flag): string {
+  if (optional !== undefined) return `[=${optional}]`;
+  return value === undefined ? "" : ` ${value}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {

@@ -21,6 +21,8 @@ const KEYS: Readonly<Record<string, string>> = {
   seed: "seed",
   steps: "train.steps",
   backbone: "train.backbone",
+  tasks: "debug.tasks",
+  episodes: "debug.episodes",
   "run-dir": "run_dir",
   adapter: "model.adapter",
 };
@@ -41,11 +43,15 @@ export async function readServeConfig(args: Args): Promise<ServeConfig> {
   return await loadServeConfig(await sources(args));
 }
 
+/** Path of the YAML file that `readConfig` reads. */
+export async function configFile(args: Args): Promise<string> {
+  return await fileOf(args, await modelOf(args));
+}
+
 async function sources(args: Args): Promise<LoadConfigOptions> {
-  const [path] = args.positionals;
-  const model = path === undefined ? undefined : await locateModel(path);
+  const model = await modelOf(args);
   return {
-    file: await configFile(args, model),
+    file: await fileOf(args, model),
     set: args.texts("set"),
     overrides: [
       ...model === undefined ? [] : modelOverrides(model),
@@ -54,7 +60,12 @@ async function sources(args: Args): Promise<LoadConfigOptions> {
   };
 }
 
-async function configFile(
+async function modelOf(args: Args): Promise<LocatedModel | undefined> {
+  const [path] = args.positionals;
+  return path === undefined ? undefined : await locateModel(path);
+}
+
+async function fileOf(
   args: Args,
   model: LocatedModel | undefined,
 ): Promise<string> {

@@ -52,6 +52,20 @@ export function* impossibleCombinations(
         `must be at least engine.max_context (${engine.max_context}), got ${engine.cache_tokens}`,
     };
   }
+  if (engine.kind !== "webgpu" && engine.url === null) {
+    yield {
+      path: ["engine", "url"],
+      message:
+        `is missing: engine.kind ${engine.kind} needs the address of a server`,
+    };
+  }
+  if (engine.kind === "openai" && train.backbone !== "debug") {
+    yield {
+      path: ["engine", "kind"],
+      message:
+        "openai gives no token ids, so nothing can be learnt from it: use --backbone=debug, or another kind",
+    };
+  }
   const algorithm = algorithmOf(train.algorithm);
   if (rollout.group_size === 1 && algorithm.advantage !== "batch") {
     yield {

@@ -25,6 +25,7 @@ export { refillsOf } from "./refills_of.ts";
 export type { Config, ServeConfig } from "./schema.ts";
 export type { AlgorithmConfig } from "./sections/algorithm.ts";
 export type { CheckpointConfig } from "./sections/checkpoint.ts";
+export type { DebugConfig } from "./sections/debug.ts";
 export type { EngineConfig } from "./sections/engine.ts";
 export type { EvalConfig } from "./sections/eval.ts";
 export type { GatewayConfig } from "./sections/gateway.ts";

@@ -3,6 +3,7 @@ import {
   type CheckpointConfig,
   checkpointSchema,
 } from "./sections/checkpoint.ts";
+import { type DebugConfig, debugSchema } from "./sections/debug.ts";
 import { type EngineConfig, engineSchema } from "./sections/engine.ts";
 import { type EvalConfig, evalSchema } from "./sections/eval.ts";
 import { type GatewayConfig, gatewaySchema } from "./sections/gateway.ts";
@@ -28,6 +29,7 @@ export interface ServeConfig {
   readonly train: TrainConfig;
   readonly eval: EvalConfig;
   readonly checkpoint: CheckpointConfig;
+  readonly debug: DebugConfig;
   readonly monitor: MonitorConfig;
 }
 
@@ -61,6 +63,7 @@ const schema = z.strictObject({
   train: trainSchema,
   eval: evalSchema,
   checkpoint: checkpointSchema,
+  debug: debugSchema,
   monitor: monitorSchema,
 });
 

@@ -1,5 +1,5 @@
 import type { ServeConfig } from "../config/mod.ts";
-import { ModelError } from "../errors.ts";
+import { ModelError, UserError } from "../errors.ts";
 import { loadModelFolder, type ModelFolder } from "../model/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import type { ChatModel } from "../tuner/mod.ts";
@@ -23,6 +23,11 @@ export async function openModel(
   trained: boolean,
   onMemory?: (memory: MemoryUse) => void,
 ): Promise<OpenModel> {
+  if (config.engine.kind !== "webgpu") {
+    throw new UserError(
+      `engine.kind ${config.engine.kind} leads to a server: this command needs the model itself, on the embedded engine`,
+    );
+  }
   const weights = await loadModelFolder(config.model.path);
   const chat = chatModel(weights);
   const opened = await openPolicy(config, {

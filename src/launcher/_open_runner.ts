@@ -19,12 +19,20 @@ type OwnedRunner = EpisodeRunner & AsyncDisposable;
  * Opens what runs the episodes of `config`: the fence for TypeScript, or what carries an agent of
  * other make, with the judge alone in the fence.
  *
- * @param options Address under which agents reach the gateway, and who is told of a new key.
+ * @param options Address under which agents reach the gateway, who is told of a new key, and what
+ *   the fence has of its own.
  * @throws {UserError} If the user's code cannot be used.
  */
 export async function openRunner(
   config: Config,
-  options: { readonly address: string; readonly view: View },
+  options: {
+    readonly address: string;
+    readonly view: Pick<View, "show">;
+    readonly fence?: Pick<
+      RunnerOptions,
+      "cached" | "inspector" | "processes"
+    >;
+  },
 ): Promise<OwnedRunner> {
   const { workflow: { path, command, url, cwd, processes, allow }, judge } =
     config;
@@ -33,6 +41,7 @@ export async function openRunner(
     gateway: new URL(options.address).host,
     allow,
     processes: config.rollout.workers,
+    ...options.fence,
     ...(judged !== null && { judge: judged }),
   };
   if (path !== null) return await Runner.open({ ...fence, workflow: path });
@@ -46,7 +55,10 @@ export async function openRunner(
 }
 
 function openKey(
-  { address, view }: { readonly address: string; readonly view: View },
+  { address, view }: {
+    readonly address: string;
+    readonly view: Pick<View, "show">;
+  },
 ): string {
   const known = Deno.env.get(OPEN_KEY);
   const key = known ??

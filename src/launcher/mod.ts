@@ -22,6 +22,11 @@ export {
 export { MODEL_COMMANDS, type ModelCommand, planRun } from "./plan_run.ts";
 export { localModel } from "./local_model.ts";
 export { type Chat, openChat, type SayOptions } from "./open_chat.ts";
+export {
+  type Debugger,
+  type DebugRunOptions,
+  openDebugger,
+} from "./open_debugger.ts";
 export { score } from "./score.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export { train } from "./train.ts";

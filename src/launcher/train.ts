@@ -4,6 +4,7 @@ import {
   WebGpuBackbone,
 } from "../backbone/mod.ts";
 import { type Config, configYaml } from "../config/mod.ts";
+import { UserError } from "../errors.ts";
 import { type Evaluation, RunStore } from "../monitor/mod.ts";
 import type { RecordWriter } from "../monitor/records/mod.ts";
 import { type Task, TaskCursor } from "../reader/mod.ts";
@@ -16,9 +17,12 @@ import { readTaskSet } from "./_read_task_set.ts";
 import { newRunDirectory } from "./_new_run_directory.ts";
 import type { Summary, TrainOptions } from "./types.ts";
 
-/** How each backbone is made, by its name in the config. */
+/** How each backbone that trains is made, by its name in the config. */
 const BACKBONES: Readonly<
-  Record<Config["train"]["backbone"], (agent: Agent) => Backbone>
+  Record<
+    Exclude<Config["train"]["backbone"], "debug">,
+    (agent: Agent) => Backbone
+  >
 > = {
   webgpu: ({ gpu, adapter }) => new WebGpuBackbone({ ...gpu, adapter }),
 };
@@ -35,6 +39,12 @@ export async function train(
   options: TrainOptions,
 ): Promise<Summary> {
   const { stop, signal, resume, program = "astuner" } = options;
+  const { backbone: name } = given.train;
+  if (name === "debug") {
+    throw new UserError(
+      "train.backbone debug updates no weights: it is run by the train command alone",
+    );
+  }
   const began = performance.now();
   const run = resume ?? given.run_dir ?? newRunDirectory(given.name);
   if (resume === undefined) await RunStore.checkNew(run);
@@ -71,7 +81,7 @@ export async function train(
     ...(stop && { stop }),
     ...(signal && { signal }),
   };
-  const backbone = BACKBONES[config.train.backbone](agent);
+  const backbone = BACKBONES[name](agent);
   const { steps, finished } = await backbone.run({
     ...job,
     rollout: (tasks, options) => rolloutStep(tasks, { ...job, agent, options }),

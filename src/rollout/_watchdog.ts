@@ -3,9 +3,9 @@ import type { HostedEpisode } from "./episode_host.ts";
 
 /** How long an attempt may take. */
 export interface TimeLimits {
-  /** From its start to its end, in seconds. */
+  /** From its start to its end, in seconds; Infinity sets no limit. */
   readonly deadlineSeconds: number;
-  /** Without a model call in progress and without output, in seconds. */
+  /** Without a model call in progress and without output, in seconds; Infinity sets no limit. */
   readonly idleSeconds: number;
 }
 
@@ -41,14 +41,18 @@ export class Watchdog implements Disposable {
   /** Starts the clocks. */
   start(): void {
     const seconds = this.#deadlineSeconds;
-    this.#deadline = setTimeout(() => {
-      this.#expire(
-        "deadline",
-        `The episode took longer than ${seconds} s (rollout.deadline)`,
-      );
-    }, seconds * 1000);
+    if (seconds < Infinity) {
+      this.#deadline = setTimeout(() => {
+        this.#expire(
+          "deadline",
+          `The episode took longer than ${seconds} s (rollout.deadline)`,
+        );
+      }, seconds * 1000);
+    }
     this.touch();
-    this.#idle = setTimeout(() => this.#checkIdle(), this.#idleMs);
+    if (this.#idleMs < Infinity) {
+      this.#idle = setTimeout(() => this.#checkIdle(), this.#idleMs);
+    }
   }
 
   /** Notes a sign of life. */

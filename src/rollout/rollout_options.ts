@@ -24,9 +24,9 @@ export interface RolloutOptions {
   readonly sampling?: OpenEpisodeOptions["sampling"];
   /** Sampling whatever a request says, as in an evaluation. @default {} */
   readonly force?: OpenEpisodeOptions["force"];
-  /** Seconds after which an attempt is cancelled. @default 600 */
+  /** Seconds after which an attempt is cancelled; Infinity for never. @default 600 */
   readonly deadlineSeconds?: number;
-  /** Seconds without a call in progress or output after which one is cancelled. @default 120 */
+  /** Seconds without a call in progress or output after which one is cancelled; Infinity for never. @default 120 */
   readonly idleSeconds?: number;
   /** Times that a failed episode is run again. @default 1 */
   readonly retries?: number;

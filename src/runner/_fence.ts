@@ -11,6 +11,8 @@ export interface FenceLimits {
   /** Most episodes at the same time. */
   readonly company: number;
   readonly allow: Allowance;
+  /** Whether it may stand still for any time, as in a debugger. */
+  readonly patient: boolean;
   /** Silence after which the process is taken to hang. */
   readonly heartbeatSeconds: number;
   /** Time that a cancelled episode has to return. */
@@ -55,7 +57,7 @@ export class Fence implements AsyncDisposable {
   readonly #residents = new Map<number, Resident>();
   readonly #loaded = Promise.withResolvers<void>();
   readonly #ended: Promise<void>;
-  #watch: ReturnType<typeof setTimeout>;
+  #watch: ReturnType<typeof setTimeout> | undefined;
   #silentChecks = 0;
   #isLoaded = false;
   #nextId = 0;
@@ -67,10 +69,12 @@ export class Fence implements AsyncDisposable {
     this.ready = this.#loaded.promise;
     // Each episode hears of it; a fence without any need not load.
     this.ready.catch(() => {});
-    this.#watch = setTimeout(
-      () => this.#process.kill(`did not load in ${START_SECONDS} s`),
-      START_SECONDS * 1000,
-    );
+    if (!limits.patient) {
+      this.#watch = setTimeout(
+        () => this.#process.kill(`did not load in ${START_SECONDS} s`),
+        START_SECONDS * 1000,
+      );
+    }
     this.#process = new FenceProcess(command, (message) => this.#hear(message));
     this.#ended = this.#process.ended.then((why) => this.#bury(why));
   }
@@ -130,11 +134,7 @@ export class Fence implements AsyncDisposable {
     switch (message.kind) {
       case "ready":
         this.#isLoaded = true;
-        clearTimeout(this.#watch);
-        this.#watch = setInterval(
-          () => this.#checkPulse(),
-          this.#limits.heartbeatSeconds * 1000 / CHECKS,
-        );
+        this.#watchPulse();
         return this.#loaded.resolve();
       case "unusable":
         return this.#loaded.reject(new UserError(message.message));
@@ -219,6 +219,15 @@ export class Fence implements AsyncDisposable {
     if (this.#retired && results.every(({ grace }) => grace !== undefined)) {
       this.#process.kill("was no longer needed");
     }
+  }
+
+  #watchPulse(): void {
+    clearTimeout(this.#watch);
+    if (this.#limits.patient) return;
+    this.#watch = setInterval(
+      () => this.#checkPulse(),
+      this.#limits.heartbeatSeconds * 1000 / CHECKS,
+    );
   }
 
   #checkPulse(): void {

@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import { bootstrapUrl, entryModule } from "./_entry_module.ts";
 import type { CodeLocation } from "./_locate_code.ts";
+import type { Inspector } from "./inspector.ts";
 import type { Stage } from "./stage.ts";
 import type { Allowance } from "./types.ts";
 
@@ -13,6 +14,8 @@ export interface FenceSpec {
   /** Bound of the JavaScript heap, in MiB. */
   readonly memoryMiB: number;
   readonly beatSeconds: number;
+  /** Lets a debugger in; absent where none may. */
+  readonly inspector?: Inspector;
   /** Command that leads to `stage()`; absent where there is a `deno` to run. */
   readonly stage?: readonly string[];
 }
@@ -65,7 +68,7 @@ function processCommand(
   spec: FenceSpec,
   marker: string,
 ): Pick<FenceCommand, "executable" | "args" | "env"> {
-  const { code, gateway, allow, memoryMiB, beatSeconds } = spec;
+  const { code, gateway, allow, memoryMiB, beatSeconds, inspector } = spec;
   const env = allow.env ?? [];
   return {
     executable: Deno.execPath(),
@@ -75,6 +78,7 @@ function processCommand(
       "--quiet",
       // What the workflow imports was cached beforehand; nothing else may be fetched as code.
       "--cached-only",
+      ...(inspector ? [`--${inspector.mode}=${inspector.address}`] : []),
       ...moduleFlags(code),
       ...listFlag("--allow-net", [gateway, ...allow.net ?? []]),
       ...listFlag("--allow-read", [...code.folders, ...allow.read ?? []]),

@@ -16,6 +16,7 @@
  */
 export { HttpRunner } from "./http_runner.ts";
 export type { HttpRunnerOptions } from "./http_runner.ts";
+export type { Inspector } from "./inspector.ts";
 export { OpenRunner } from "./open_runner.ts";
 export type { OpenRunnerOptions } from "./open_runner.ts";
 export { ProcessRunner } from "./process_runner.ts";

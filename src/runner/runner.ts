@@ -4,6 +4,8 @@ import { cancelled } from "./_cancelled.ts";
 import { Fence } from "./_fence.ts";
 import { fenceCommand, type FenceSpec } from "./_fence_command.ts";
 import { locateCode } from "./_locate_code.ts";
+import type { Inspector } from "./inspector.ts";
+import { UserError } from "../errors.ts";
 import type {
   Allowance,
   EpisodeJob,
@@ -32,6 +34,13 @@ export interface RunnerOptions {
   readonly heartbeatSeconds?: number;
   /** Time that a cancelled episode has to return before its process is given up. @default 5 */
   readonly graceSeconds?: number;
+  /**
+   * Lets a debugger into the one process that there then is; however long it stands still, it is
+   * left alone. @default none
+   */
+  readonly inspector?: Inspector;
+  /** Whether all that the code imports was fetched by an earlier runner. @default false */
+  readonly cached?: boolean;
   /**
    * Command that leads to `stage()`, in place of a `deno` to run.
    * @default this program with `__stage` where it is compiled, none elsewhere
@@ -68,7 +77,8 @@ export class Runner implements EpisodeRunner, AsyncDisposable {
   #closed = false;
 
   private constructor(spec: FenceSpec, options: RunnerOptions) {
-    const { processes = 2, heartbeatSeconds = 15, graceSeconds = 5 } = options;
+    const { inspector, heartbeatSeconds = 15, graceSeconds = 5 } = options;
+    const { processes = 2 } = inspector ? { processes: 1 } : options;
     this.#spec = spec;
     this.#options = { processes, heartbeatSeconds, graceSeconds };
   }
@@ -84,16 +94,24 @@ export class Runner implements EpisodeRunner, AsyncDisposable {
       allow = {},
       memoryMiB = 1024,
       heartbeatSeconds = 15,
+      inspector,
+      cached = false,
       stage = compiledStage(),
     } = options;
+    if (inspector && stage !== undefined) {
+      throw new UserError(
+        "The compiled program cannot let a debugger into the workflow's process: run cli.ts with Deno",
+      );
+    }
     const code = await locateCode(options);
-    if (stage === undefined) await cacheModules(code);
+    if (stage === undefined && !cached) await cacheModules(code);
     const runner = new Runner({
       code,
       gateway,
       allow,
       memoryMiB,
       beatSeconds: heartbeatSeconds / 8,
+      ...(inspector && { inspector }),
       ...(stage !== undefined && { stage }),
     }, options);
     try {
@@ -140,12 +158,13 @@ export class Runner implements EpisodeRunner, AsyncDisposable {
 
   #spawn(company: number): Fence {
     const { heartbeatSeconds, graceSeconds } = this.#options;
-    const { allow, memoryMiB } = this.#spec;
+    const { allow, memoryMiB, inspector } = this.#spec;
     const fence = new Fence(fenceCommand(this.#spec), {
       company,
       allow,
       heartbeatSeconds,
       graceSeconds,
+      patient: inspector !== undefined,
       residentMiB: memoryMiB + BESIDE_HEAP_MIB,
       onChange: () => this.#dispatch(),
     });

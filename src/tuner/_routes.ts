@@ -1,5 +1,5 @@
 import { type Context, Hono } from "../deps/hono.ts";
-import type { Engine } from "../engine/mod.ts";
+import type { EngineHealth } from "../engine/mod.ts";
 import { answer, type AnswerOptions, type Caller } from "./_answer.ts";
 import { chatDialect } from "./_chat_dialect.ts";
 import type { Dialect } from "./_dialect.ts";
@@ -11,7 +11,7 @@ import { ApiError } from "./api_error.ts";
 
 /** What the routes need of their gateway. */
 export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
-  readonly engine: Engine;
+  readonly health: () => Promise<EngineHealth>;
   /**
    * Tells whose request it is.
    *
@@ -23,7 +23,7 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
   readonly maxInFlight: number;
   /** What is served to everybody by vLLM's interface too; undefined where it is not. */
   readonly serving:
-    | Pick<ServingOptions, "model" | "modelName" | "sampling">
+    | Pick<ServingOptions, "engine" | "model" | "modelName" | "sampling">
     | undefined;
   /** Answers requests that no route is for. */
   readonly fallback:
@@ -36,7 +36,7 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
  * Messages, and the engine's health.
  */
 export function createRoutes(options: RouteOptions): Hono {
-  const { engine, maxInFlight, now, onError } = options;
+  const { maxInFlight, now, onError } = options;
   const app = new Hono();
   let inFlight = 0;
 
@@ -68,7 +68,7 @@ export function createRoutes(options: RouteOptions): Hono {
   }
 
   async function health(context: Context): Promise<Response> {
-    const { ok, running, waiting } = await engine.health();
+    const { ok, running, waiting } = await options.health();
     const status = ok ? "ok" : "unavailable";
     return context.json({ status, running, waiting }, ok ? 200 : 503);
   }

@@ -9,11 +9,14 @@ import {
 } from "./_chat_call.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { forcedCall } from "./_forced_call.ts";
+import { forwardChat } from "./_forward_chat.ts";
 import type { PromptRenderer } from "./_prompt_renderer.ts";
 import { SampleMemory } from "./_sample_memory.ts";
 import { invalidKey } from "./_keys.ts";
+import { usageOf } from "./_usage.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatChoice, ChatCompletion } from "./chat_completion.ts";
+import type { ChatEndpoint } from "./chat_endpoint.ts";
 import type { ChatModel } from "./chat_model.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import { MessageTree } from "./message_tree.ts";
@@ -22,6 +25,17 @@ import type {
   EpisodeSession,
   OpenEpisodeOptions,
 } from "./episode_session.ts";
+import type { SessionRequest } from "./session_request.ts";
+
+/** What replies come from: token ids of an engine, or an endpoint's messages. */
+export type Backend =
+  | {
+    readonly kind: "engine";
+    readonly engine: Engine;
+    readonly model: ChatModel;
+    readonly renderer: PromptRenderer;
+  }
+  | { readonly kind: "endpoint"; readonly endpoint: ChatEndpoint };
 
 /** What a session works with; set by its gateway. */
 export interface SessionParts {
@@ -30,9 +44,7 @@ export interface SessionParts {
   readonly apiKey: string;
   /** Model name that agents send. */
   readonly modelName: string;
-  readonly engine: Engine;
-  readonly model: ChatModel;
-  readonly renderer: PromptRenderer;
+  readonly backend: Backend;
   /** False where calls are neither recorded nor remembered. */
   readonly recording: boolean;
   readonly now: () => number;
@@ -48,6 +60,7 @@ export class Session implements EpisodeSession {
   readonly model: string;
   readonly tree: TokenTree;
   readonly messages = new MessageTree();
+  readonly requests: SessionRequest[] = [];
   readonly #parts: SessionParts;
   readonly #options: OpenEpisodeOptions;
   readonly #memory: SampleMemory | undefined;
@@ -106,9 +119,14 @@ export class Session implements EpisodeSession {
     signal.addEventListener("abort", onGone, { once: true });
     const answer = this.#answer(request, options, cancel);
     this.#running.set(answer, cancel);
-    this.#lastActivity = this.#parts.now();
+    const began = this.#lastActivity = this.#parts.now();
     try {
-      return await answer;
+      const completion = await answer;
+      this.#note(options.agent, began, noteOf(completion));
+      return completion;
+    } catch (error) {
+      this.#note(options.agent, began, { error: (error as Error).message });
+      throw error;
     } finally {
       signal.removeEventListener("abort", onGone);
       this.#running.delete(answer);
@@ -116,12 +134,62 @@ export class Session implements EpisodeSession {
     }
   }
 
-  async #answer(
+  #note(
+    agent: string,
+    began: number,
+    what: Omit<SessionRequest, "agent" | "began" | "ended">,
+  ): void {
+    const { recording, now } = this.#parts;
+    if (recording) this.requests.push({ agent, began, ended: now(), ...what });
+  }
+
+  #answer(
     request: ChatRequest,
-    { agent, onPiece }: ChatOptions,
+    options: ChatOptions,
     cancel: AbortController,
   ): Promise<ChatCompletion> {
-    const { engine, model, renderer } = this.#parts;
+    const { backend } = this.#parts;
+    return backend.kind === "engine"
+      ? this.#sample(request, options, { ...backend, cancel })
+      : this.#forward(request, options, { ...backend, cancel });
+  }
+
+  async #forward(
+    request: ChatRequest,
+    { agent, onPiece }: ChatOptions,
+    { endpoint, cancel: { signal } }: {
+      readonly endpoint: ChatEndpoint;
+      readonly cancel: AbortController;
+    },
+  ): Promise<ChatCompletion> {
+    const { messages } = request;
+    const id = `chatcmpl-${this.#nextId(agent, JSON.stringify(messages))}`;
+    const { sampling: defaults = {}, force = {} } = this.#options;
+    const forwarded = await forwardChat(endpoint, {
+      request,
+      id,
+      agent,
+      defaults,
+      force,
+      signal,
+      onPiece,
+    }).catch((error) => {
+      throw signal.aborted ? cutOff(signal) : error;
+    });
+    const { completion, calls } = forwarded;
+    for (const [at, choice] of completion.choices.entries()) {
+      this.#record({ call: calls[at]!, choice }, { request, signal });
+    }
+    return completion;
+  }
+
+  async #sample(
+    request: ChatRequest,
+    { agent, onPiece }: ChatOptions,
+    { engine, model, renderer, cancel }: Backend & { kind: "engine" } & {
+      readonly cancel: AbortController;
+    },
+  ): Promise<ChatCompletion> {
     checkTools(request, model);
     const prompt = renderer.render({
       messages: request.messages,
@@ -208,6 +276,13 @@ async function allOrNone<T>(
   await Promise.allSettled(running);
   if (failures.length > 0) throw failures[0];
   return Promise.all(running);
+}
+
+function noteOf(
+  completion: ChatCompletion,
+): Omit<SessionRequest, "agent" | "began" | "ended"> {
+  const { prompt, sampled } = usageOf(completion);
+  return { id: completion.id, promptTokens: prompt, sampledTokens: sampled };
 }
 
 function messageOf({ content, toolCalls }: ChatChoice): ChatMessage {

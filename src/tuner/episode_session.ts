@@ -3,6 +3,7 @@ import type { TokenTree } from "../tracker/mod.ts";
 import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import type { MessageTree } from "./message_tree.ts";
+import type { SessionRequest } from "./session_request.ts";
 
 /** How an episode's calls are sampled and recorded. */
 export interface OpenEpisodeOptions {
@@ -42,6 +43,8 @@ export interface EpisodeSession {
   readonly tree: TokenTree;
   /** The same calls as messages; those that were cut off are not among them. */
   readonly messages: MessageTree;
+  /** The requests that were answered, or failed, in that order; none where nothing is recorded. */
+  readonly requests: readonly SessionRequest[];
   /** Calls recorded so far. */
   readonly calls: number;
   /** When a request last came in or was answered, in milliseconds of the gateway's clock. */

@@ -1,20 +1,40 @@
-import type { Engine } from "../engine/mod.ts";
+import type { Engine, EngineHealth } from "../engine/mod.ts";
 import { ASTunerError, UserError } from "../errors.ts";
 import type { Caller } from "./_answer.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
-import { Session } from "./_session.ts";
+import { type Backend, Session } from "./_session.ts";
 import { createRoutes } from "./_routes.ts";
+import type { ChatEndpoint } from "./chat_endpoint.ts";
 import type { ChatModel } from "./chat_model.ts";
 import type { EpisodeSession, OpenEpisodeOptions } from "./episode_session.ts";
 
 /** What a gateway serves, and where. */
-export interface GatewayOptions {
+export interface GatewayOptions extends GatewayServing {
   /** Samples the replies; the caller's own, and open for longer than the gateway. */
   readonly engine: Engine;
   /** Turns text into tokens and back. */
   readonly model: ChatModel;
+  /**
+   * Answers every request, whatever its key, and records nothing; speaks vLLM's interface too.
+   * @default {false}
+   */
+  readonly open?: boolean;
+  /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
+  readonly sampling?: OpenEpisodeOptions["sampling"];
+  /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+}
+
+/** Which endpoint a gateway passes its requests on to, and where it listens. */
+export interface EndpointGatewayOptions extends GatewayServing {
+  /** Gives the replies. */
+  readonly endpoint: ChatEndpoint;
+}
+
+/** Where and how a gateway serves, whatever stands behind it. */
+export interface GatewayServing {
   /** Address to listen at. @default {"127.0.0.1"} */
   readonly host?: string;
   /** Port to listen at; 0 takes any that is free. @default {0} */
@@ -25,15 +45,6 @@ export interface GatewayOptions {
   readonly fallback?: (request: Request) => Promise<Response | undefined>;
   /** The name that agents send as `model`. @default {"policy"} */
   readonly modelName?: string;
-  /**
-   * Answers every request, whatever its key, and records nothing; speaks vLLM's interface too.
-   * @default {false}
-   */
-  readonly open?: boolean;
-  /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
-  readonly sampling?: OpenEpisodeOptions["sampling"];
-  /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
-  readonly templateVariables?: Readonly<Record<string, unknown>>;
   /** Largest request body. @default {8388608} */
   readonly maxBodyBytes?: number;
   /** Requests served at once; more are told to come back. @default {4096} */
@@ -56,40 +67,41 @@ const GRACE_MS = 1000;
 export class Gateway {
   /** Where it listens, without a path. */
   readonly url: string;
-  readonly #options: GatewayOptions;
-  readonly #renderer: PromptRenderer;
+  readonly #options: GatewayServing;
+  readonly #backend: Backend;
   readonly #sessions = new Map<string, Session>();
   /** Serves everybody, at an open gateway. */
   readonly #everybody: Session | undefined;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   #closed = false;
 
-  private constructor(options: GatewayOptions) {
-    const { engine, model } = options;
+  private constructor(options: GatewayOptions | EndpointGatewayOptions) {
+    const served = "engine" in options ? options : undefined;
     this.#options = options;
-    this.#renderer = new PromptRenderer(model, options.templateVariables);
+    this.#backend = backendOf(options);
     const routes = createRoutes({
-      engine,
-      tokenizer: model.tokenizer,
+      health: served ? () => served.engine.health() : alwaysHealthy,
+      tokenizer: served?.model.tokenizer,
       authenticate: (request, episode) => this.#authenticate(request, episode),
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxInFlight: options.maxInFlight ?? 4096,
       now: options.now ?? Date.now,
       onError: options.onError ?? (() => {}),
       fallback: options.fallback,
-      serving: options.open
+      serving: served?.open
         ? {
-          model,
+          engine: served.engine,
+          model: served.model,
           modelName: options.modelName ?? "policy",
-          sampling: options.sampling ?? {},
+          sampling: served.sampling ?? {},
         }
         : undefined,
     });
     this.#server = listen(options, (request) => routes.fetch(request));
     this.url = addressOf(this.#server.addr);
-    if (options.open) {
+    if (served?.open) {
       // Without recording, a seed has no use: every call draws its own.
-      const { sampling = {} } = options;
+      const { sampling = {} } = served;
       this.#everybody = this.#open({ seed: 0, sampling }, false);
     }
   }
@@ -99,7 +111,9 @@ export class Gateway {
    *
    * @throws {UserError} If it cannot listen at that address, or the model has no chat template.
    */
-  static start(options: GatewayOptions): Promise<Gateway> {
+  static start(
+    options: GatewayOptions | EndpointGatewayOptions,
+  ): Promise<Gateway> {
     return Promise.try(() => new Gateway(options));
   }
 
@@ -133,8 +147,6 @@ export class Gateway {
 
   #open(options: OpenEpisodeOptions, recording: boolean): Session {
     const {
-      engine,
-      model,
       modelName = "policy",
       now = Date.now,
       publicUrl = this.url,
@@ -145,9 +157,7 @@ export class Gateway {
       baseUrl: `${publicUrl.replace(/\/+$/, "")}/e/${id}/v1`,
       apiKey,
       modelName,
-      engine,
-      model,
-      renderer: this.#renderer,
+      backend: this.#backend,
       recording,
       now,
       onEnd: () => this.#sessions.delete(id),
@@ -172,8 +182,22 @@ export class Gateway {
   }
 }
 
+function backendOf(options: GatewayOptions | EndpointGatewayOptions): Backend {
+  if ("endpoint" in options) {
+    return { kind: "endpoint", endpoint: options.endpoint };
+  }
+  const { engine, model, templateVariables } = options;
+  const renderer = new PromptRenderer(model, templateVariables);
+  return { kind: "engine", engine, model, renderer };
+}
+
+/** An endpoint tells each request whether it can be served. */
+function alwaysHealthy(): Promise<EngineHealth> {
+  return Promise.resolve({ ok: true, running: 0, waiting: 0 });
+}
+
 function listen(
-  { host = "127.0.0.1", port = 0 }: GatewayOptions,
+  { host = "127.0.0.1", port = 0 }: GatewayServing,
   handler: (request: Request) => Response | Promise<Response>,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {

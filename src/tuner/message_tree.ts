@@ -56,7 +56,7 @@ export class MessageTree {
   }
 
   #child(parent: number, message: ChatMessage): number {
-    const key = `${parent} ${JSON.stringify(message)}`;
+    const key = `${parent} ${JSON.stringify(message, plainly)}`;
     let child = this.#children.get(key);
     if (child === undefined) {
       child = this.#nodes.push({ parent, message }) - 1;
@@ -64,4 +64,15 @@ export class MessageTree {
     }
     return child;
   }
+}
+
+/** Leaves out what is null, as clients add (`refusal: null`), and the order of fields. */
+function plainly(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value).filter(([, field]) => field !== null)
+      .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0),
+  );
 }

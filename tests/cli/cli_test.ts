@@ -133,7 +133,7 @@ Deno.test("astuner train names the flag that is wrong", async () => {
   );
   assertMatch(
     await wrong("--backbone", "webgppu"),
-    '--backbone webgppu: train.backbone must be webgpu, got "webgppu"; did you mean "webgpu"?',
+    '--backbone webgppu: train.backbone must be webgpu or debug, got "webgppu"; did you mean "webgpu"?',
   );
 });
 

@@ -17,6 +17,14 @@ Deno.test("MessageTree keeps each message once, however many histories it stands
   assertEquals(tree.find("d"), undefined);
 });
 
+Deno.test("MessageTree knows a reply again that came back with empty fields", () => {
+  const tree = new MessageTree();
+  tree.record("a", { messages: [user], reply: first });
+  const back = { refusal: null, content: "5", role: "assistant" };
+  tree.record("b", { messages: [user, back, again], reply: second });
+  assertEquals(tree.nodes.map(({ parent }) => parent), [-1, 0, 1, 2]);
+});
+
 Deno.test("MessageTree leaves no trace where an episode is written as JSON", () => {
   const tree = new MessageTree();
   tree.record("a", { messages: [user], reply: first });

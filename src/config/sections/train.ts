@@ -4,7 +4,7 @@ import { type LoraConfig, loraSchema } from "./lora.ts";
 
 /** How the weights are updated. */
 export interface TrainConfig {
-  readonly backbone: "webgpu";
+  readonly backbone: "webgpu" | "debug";
   readonly steps: number;
   readonly method: "full" | "lora";
   readonly lora: LoraConfig;
@@ -23,8 +23,8 @@ export interface TrainConfig {
 
 /** Schema of `train`. */
 export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
-  backbone: z.enum(["webgpu"]).default("webgpu").describe(
-    "Who updates the weights: webgpu is this program.",
+  backbone: z.enum(["webgpu", "debug"]).default("webgpu").describe(
+    "Who updates the weights: webgpu is this program; debug updates none, it runs a few tasks and shows what came of them.",
   ),
   steps: z.int().min(0).default(100).describe("Training steps."),
   method: z.enum(["full", "lora"]).default("full").describe(

@@ -1,0 +1,76 @@
+import { hubIdOf } from "../model/hub/mod.ts";
+import type { Tokenizer } from "../model/mod.ts";
+import type { Config } from "../config/mod.ts";
+import { UserError } from "../errors.ts";
+import { ChatEndpoint, Gateway, type GatewayOptions } from "../tuner/mod.ts";
+import { localModel } from "./local_model.ts";
+import { openModel } from "./_open_model.ts";
+
+/** A gateway and what stands behind it. */
+export interface DebugGateway extends AsyncDisposable {
+  readonly gateway: Gateway;
+  /** Name of the model. */
+  readonly model: string;
+  /** What token ids stand for; undefined where the model is elsewhere. */
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/**
+ * Opens a gateway to whatever engine `config` names, which trains nothing.
+ *
+ * @throws {UserError} If the engine cannot be used.
+ */
+export async function openDebugGateway(
+  config: Config,
+  { fallback }: Required<Pick<GatewayOptions, "fallback">>,
+): Promise<DebugGateway> {
+  await using opening = new AsyncDisposableStack();
+  const { host, port, public_url } = config.gateway;
+  const listening = {
+    host,
+    port,
+    ...(public_url !== null && { publicUrl: public_url }),
+    fallback,
+  };
+  if (config.engine.kind === "openai") {
+    const endpoint = chatEndpoint(config);
+    await endpoint.check();
+    const gateway = opening.use(
+      await Gateway.start({ ...listening, endpoint }),
+    );
+    const open = opening.move();
+    return {
+      gateway,
+      model: endpoint.model,
+      tokenizer: undefined,
+      [Symbol.asyncDispose]: () => open.disposeAsync(),
+    };
+  }
+  const { gpu, chat } = await openModel(await localModel(config), false);
+  opening.use(gpu);
+  const gateway = opening.use(
+    await Gateway.start({ ...listening, engine: gpu.engine, model: chat }),
+  );
+  const open = opening.move();
+  return {
+    gateway,
+    model: gpu.engine.info.model,
+    tokenizer: chat.tokenizer,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+function chatEndpoint({ engine, model }: Config): ChatEndpoint {
+  const { url, api_key: name } = engine;
+  const apiKey = name === null ? undefined : Deno.env.get(name);
+  if (name !== null && apiKey === undefined) {
+    throw new UserError(
+      `engine.api_key names ${name}, which is not set in the environment`,
+    );
+  }
+  return new ChatEndpoint({
+    url: url!,
+    model: engine.model ?? hubIdOf(model.path) ?? model.path,
+    apiKey,
+  });
+}

@@ -1,0 +1,138 @@
+import type { Sampling } from "../engine/mod.ts";
+import { UserError } from "../errors.ts";
+import { chatBodies } from "./_endpoint_request.ts";
+import { type EndpointReply, readReply } from "./endpoint_reply.ts";
+import { refusedByEndpoint } from "./_endpoint_error.ts";
+import { ApiError } from "./api_error.ts";
+import type { ChatPiece } from "./chat_completion.ts";
+import type { ChatRequest } from "./chat_request.ts";
+
+/** Where a server of OpenAI's chat completions is, and how it is spoken to. */
+export interface ChatEndpointOptions {
+  /** Base URL, which ends in `/v1` at most servers. */
+  readonly url: string;
+  /** Name under which the server knows the model. */
+  readonly model: string;
+  /** Sent as bearer token. @default none */
+  readonly apiKey?: string | undefined;
+}
+
+/** How one request is passed on. */
+export interface EndpointChatOptions {
+  /** Sampling, whatever the request says of it. */
+  readonly sampling: Partial<Sampling>;
+  readonly signal: AbortSignal;
+  /** Called with each piece of each reply as it comes. */
+  readonly onPiece?:
+    | ((piece: Omit<ChatPiece, "id">) => void)
+    | undefined;
+}
+
+/** Statuses by which servers refuse a field that they do not know. */
+const REFUSALS = [400, 422];
+
+/**
+ * A server of OpenAI's chat completions, in place of an engine: messages go in and come out.
+ *
+ * It is asked for token ids and logprobs as vLLM gives them; where it refuses the fields, or ignores
+ * them, its replies come without.
+ */
+export class ChatEndpoint {
+  /** Name under which the server knows the model. */
+  readonly model: string;
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** Which form of a request the server is known to take. */
+  #form: number | undefined;
+
+  /** An endpoint at `options.url`; nothing is sent yet. */
+  constructor({ url, model, apiKey }: ChatEndpointOptions) {
+    this.model = model;
+    this.#url = url.replace(/\/+$/, "");
+    this.#headers = {
+      "Content-Type": "application/json",
+      ...(apiKey !== undefined && { Authorization: `Bearer ${apiKey}` }),
+    };
+  }
+
+  /**
+   * Sees that a server is there and takes the key.
+   *
+   * @throws {UserError} If not.
+   */
+  async check(): Promise<void> {
+    let response: Response;
+    try {
+      response = await fetch(`${this.#url}/models`, { headers: this.#headers });
+      await response.body?.cancel();
+    } catch (cause) {
+      throw new UserError(
+        `Cannot reach engine.url ${this.#url}: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+    if (response.status !== 401 && response.status !== 403) return;
+    throw new UserError(
+      `${this.#url} refuses the key (${response.status}): name the environment variable that holds the right one in engine.api_key`,
+    );
+  }
+
+  /**
+   * Passes a request on.
+   *
+   * @throws {ApiError} If the server cannot be reached, refuses it, or breaks off.
+   */
+  async chat(
+    request: ChatRequest,
+    { sampling, signal, onPiece }: EndpointChatOptions,
+  ): Promise<EndpointReply> {
+    const response = await this.#send(request, sampling, signal);
+    try {
+      return await readReply(response, onPiece);
+    } catch (cause) {
+      if (cause instanceof ApiError || signal.aborted) throw cause;
+      const reason = (cause as Error).message;
+      throw new ApiError(503, `${this.#url} broke its reply off: ${reason}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Sends the richest form of the request that the server takes. */
+  async #send(
+    request: ChatRequest,
+    sampling: Partial<Sampling>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const bodies = chatBodies(request, { model: this.model, sampling });
+    for (let form = this.#form ?? 0;; form++) {
+      const response = await this.#post(bodies[form], signal);
+      if (response.ok) {
+        this.#form = form;
+        return response;
+      }
+      const last = this.#form !== undefined || form + 1 >= bodies.length;
+      if (last || !REFUSALS.includes(response.status)) {
+        throw await refusedByEndpoint(response, this.#url);
+      }
+      await response.body?.cancel();
+    }
+  }
+
+  async #post(body: unknown, signal: AbortSignal): Promise<Response> {
+    try {
+      return await fetch(`${this.#url}/chat/completions`, {
+        method: "POST",
+        headers: this.#headers,
+        body: JSON.stringify(body),
+        signal,
+      });
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      const reason = (cause as Error).message;
+      throw new ApiError(503, `Cannot reach ${this.#url}: ${reason}`, {
+        cause,
+      });
+    }
+  }
+}
