@@ -4,6 +4,7 @@
 //   d logprob(target) / dz_v = 1[v = target] − p_v        d H / dz_v = −p_v · (log p_v + H)
 // row_state[r] = (log Σ exp z, H, Σ g over the row's targets, gradient of H); g [P] is a target's gradient,
 // row_targets[r] … row_targets[r + 1] are the row's targets, targets[p] = (row, token id).
+// Z [R, N] are those of the vocabulary's entries chunk.x … chunk.x + VALID − 1.
 // One subgroup a row. Grid: R, in rows of 65535 along x.
 @group(0) @binding(0) var<storage, read_write> Z: array<vec4f>;
 @group(0) @binding(1) var<storage, read> inverse_temperature: array<f32>;
@@ -12,6 +13,7 @@
 @group(0) @binding(4) var<storage, read> targets: array<vec2u>;
 @group(0) @binding(5) var<storage, read> g: array<f32>;
 @group(0) @binding(6) var<storage, read> rows: vec4u;
+@group(0) @binding(7) var<storage, read> chunk: vec4u;
 
 @compute @workgroup_size($S)
 fn main(
@@ -36,10 +38,10 @@ fn main(
   }
   // A lane adds only to what it wrote itself, so no barrier is needed.
   for (var t = row_targets[row]; t < row_targets[row + 1u]; t++) {
-    let token = targets[t].y;
-    if (token >= $(FIRST)u && token < $(FIRST + VALID)u) {
-      let i = (token - $(FIRST)u) / 4u;
-      if (i % $(S)u == local.x) { Z[at + i][(token - $(FIRST)u) % 4u] += g[t] * scale; }
+    let column = targets[t].y - chunk.x; // before the chunk, the difference wraps round and is large too
+    if (column < $(VALID)u) {
+      let i = column / 4u;
+      if (i % $(S)u == local.x) { Z[at + i][column % 4u] += g[t] * scale; }
     }
   }
 }

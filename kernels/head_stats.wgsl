@@ -1,6 +1,6 @@
 // Running softmax statistics of each row over one chunk of the vocabulary.
 //
-// Z [R, N] holds the logits of vocabulary entries FIRST … FIRST + VALID − 1 (columns past VALID are padding);
+// Z [R, N] holds the logits of VALID vocabulary entries (columns past VALID are padding);
 // inverse_temperature [R]. state[r] = (peak, Σ exp(z − peak), Σ exp(z − peak) · z, 0) with z = Z / temperature.
 // INIT 1 starts the statistics, 0 continues them. One subgroup a row. Grid: R, in rows of 65535 along x.
 @group(0) @binding(0) var<storage, read> Z: array<vec4f>;

@@ -149,6 +149,9 @@ const SOFTWARE_TILES: Readonly<
 };
 const GPU_TILES = [[16, 4], [8, 8], [8, 4]] as const;
 
+/** A product of at most so many rows has a tile of its own: of one row, or of these. */
+export const FEW_ROWS = 8;
+
 /** A number as a WGSL literal. */
 export function literal(value: number): string {
   const text = String(Math.fround(value));
@@ -180,6 +183,10 @@ export function gemmPlans(
       TM: 32,
       TN: 4,
     });
+  }
+  if (M <= FEW_ROWS && mode !== "TN" && gpu.info.subgroups) {
+    const TM = M === 1 ? 1 : FEW_ROWS;
+    plans.unshift({ family: "subgroup", TM, TN: 4 });
   }
   return plans;
 }

@@ -16,6 +16,7 @@ export {
 export { expand, type KernelParameters } from "./expand.ts";
 export {
   type Columns,
+  FEW_ROWS,
   type Gemm,
   gemm,
   type GemmMode,

@@ -1,5 +1,6 @@
 import {
   type Columns,
+  FEW_ROWS,
   gemm,
   type GemmPlanner,
   type GemmViews,
@@ -20,12 +21,24 @@ export interface Step {
   readonly op: Op;
   /** Workgroups for `rows` rows; buffers hold them rounded up to 64. */
   grid(rows: number): Grid;
+  /** The same for at most `rows` rows, where there are faster ways to do it; the fewest first. */
+  readonly few?: readonly (Step & { readonly rows: number })[];
+}
+
+/** Dispatches steps over `rows` rows, each in the way for so few. */
+export function dispatchSteps(
+  steps: readonly Step[],
+  rows: number,
+  dispatch: (op: Op, grid: Grid) => void,
+): void {
+  for (const step of steps) {
+    const { op, grid } = step.few?.find((few) => rows <= few.rows) ?? step;
+    dispatch(op, grid(rows));
+  }
 }
 
 /** Sizes of a product over rows; the rest is as in `GemmShape`. */
 export interface ProductSize {
-  /** Most rows there will be. @default 1024 */
-  readonly M?: number;
   readonly N: number;
   readonly K: number;
   readonly scale?: number;
@@ -34,6 +47,8 @@ export interface ProductSize {
   readonly dtype?: WeightType;
 }
 
+/** Elements of a weight from which on a product of few rows is worth kernels of its own. */
+const FEW_ELEMENTS = 2 ** 18;
 /** Rows that one subgroup normalises in turn. */
 const NORM_ROWS = 8;
 /** Rows that are summed by one workgroup before the second stage of a column sum. */
@@ -43,12 +58,16 @@ export const CHUNK = 64;
 export class StepBuilder {
   readonly #literals: KernelParameters;
 
-  /** @param rows How many rows the batch has. */
+  /**
+   * @param rows How many rows the batch has.
+   * @param options.few Whether there may be few.
+   */
   constructor(
     readonly gpu: Gpu,
     readonly planner: GemmPlanner,
     readonly shape: TransformerShape,
     readonly rows: RowCount,
+    readonly options: { readonly few?: boolean } = {},
   ) {
     this.#literals = {
       D: shape.hiddenSize,
@@ -88,9 +107,14 @@ export class StepBuilder {
     size: ProductSize,
     views: Omit<GemmViews, "span">,
   ): Step {
-    const shape = { mode, M: 1024, ...size };
-    const plan = this.planner.plan(shape);
-    return gemm(this.gpu, shape, plan, { ...views, span: this.rows.whole });
+    const all = { ...views, span: this.rows.whole };
+    const step = (M: number) => {
+      const shape = { mode, M, ...size };
+      return gemm(this.gpu, shape, this.planner.plan(shape), all);
+    };
+    if (!this.options.few || size.N * size.K < FEW_ELEMENTS) return step(1024);
+    const few = [1, FEW_ROWS].map((rows) => ({ ...step(rows), rows }));
+    return { ...step(1024), few };
   }
 
   /** The gradient of a weight: C [M, N] += A [rows, M] transposed · B [rows, N]. */

@@ -1,5 +1,5 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
-import { flat, type Step, StepBuilder } from "./builder.ts";
+import { dispatchSteps, flat, type Step, StepBuilder } from "./builder.ts";
 import { embed } from "./embedding.ts";
 import { layerMatrices, type LayerMatrix } from "./layout.ts";
 import {
@@ -89,7 +89,9 @@ export class Decoder {
       "decoding",
       () => allocate(gpu, shape, size, capacity),
     );
-    const build = new StepBuilder(gpu, planner, shape, views.rows);
+    const build = new StepBuilder(gpu, planner, shape, views.rows, {
+      few: true,
+    });
     const adapter = weights.adapter && gpu.account(
       "decoding",
       () => adapterScratch(build, weights, capacity),
@@ -159,11 +161,9 @@ export class Decoder {
       );
       this.#gpu.write(this.#views.sequence, sequence);
       this.#views.rows.set(part.length);
-      this.#gpu.submit((dispatch) => {
-        for (const { op, grid } of this.#prefill) {
-          dispatch(op, grid(part.length));
-        }
-      });
+      this.#gpu.submit((dispatch) =>
+        dispatchSteps(this.#prefill, part.length, dispatch)
+      );
     }
   }
 
@@ -205,7 +205,7 @@ export class Decoder {
     gpu.write(views.stops, stops);
     gpu.submit((dispatch) => {
       for (let step = 0; step < steps; step++) {
-        for (const { op, grid } of this.#decode) dispatch(op, grid(R));
+        dispatchSteps(this.#decode, R, dispatch);
       }
     });
     const stride = this.size.stepsPerSubmission;

@@ -83,10 +83,11 @@ export class LossHead {
       );
       const literals = {
         N,
-        FIRST: first,
         VALID: Math.min(N, V - first),
         INIT: Number(first === 0),
       };
+      // Data and no literal, so that all chunks share their kernels.
+      const place = gpu.upload(Uint32Array.of(first, 0, 0, 0));
       // Chunks add up in turn, from one buffer into the other.
       const [from, to] = chunks.length % 2 === 0
         ? [views.dn1, views.dn0]
@@ -112,6 +113,7 @@ export class LossHead {
               views.targets,
               views.picked,
               views.counts,
+              place,
             ],
             () => flat(Math.ceil(this.#plan!.count / 64)),
             literals,
@@ -128,6 +130,7 @@ export class LossHead {
               views.targets,
               views.gradients,
               views.rows.whole,
+              place,
             ],
             (r) => flat(r),
             literals,
@@ -270,11 +273,13 @@ export class LossHead {
   }
 }
 
-/** Stretches of the vocabulary of at most `width` entries, none across two windows. */
+/** Stretches of the vocabulary of at most `width` entries, none across two windows, and of few different lengths. */
 function* stretches(parameters: Parameters, table: string, width: number) {
   for (const window of parameters.windows(table)) {
-    for (let row = 0; row < window.rows; row += width) {
-      const N = Math.min(width, window.rows - row);
+    const count = Math.ceil(window.rows / width);
+    const even = roundUp(Math.ceil(window.rows / count), 64);
+    for (let row = 0; row < window.rows; row += even) {
+      const N = Math.min(even, window.rows - row);
       yield { first: window.firstRow + row, window, N };
     }
   }

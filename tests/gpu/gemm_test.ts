@@ -1,4 +1,5 @@
 import {
+  FEW_ROWS,
   gemm,
   type GemmMode,
   type GemmPlan,
@@ -99,7 +100,13 @@ function padded(rows: Float32Array): Float32Array {
 /** Every plan that some adapter would use here, on a device that can run it. */
 function everyPlan(mode: GemmMode): readonly [Gpu, GemmPlan][] {
   const shape = { mode, ...SIZE };
+  const few = mode === "TN" ? [] : [1, FEW_ROWS];
   return [
+    ...few.map((M): [Gpu, GemmPlan] => {
+      const [plan] = gemmPlans(native, { ...shape, M });
+      assertEquals(plan!.TM, M);
+      return [native, plan!];
+    }),
     ...gemmPlans(native, shape).map((plan): [Gpu, GemmPlan] => [native, plan]),
     ...gemmPlans(plain, shape).map((plan): [Gpu, GemmPlan] => [plain, plan]),
     [native, WORKGROUP],

@@ -58,7 +58,14 @@ for (const { dialect, gpu } of await bothDialects()) {
         }))[2];
         picked = (await runKernel(gpu, "headTargets", {
           parameters: chunk,
-          buffers: [Z, inverse, targets, picked, rowCount(targetRows.length)],
+          buffers: [
+            Z,
+            inverse,
+            targets,
+            picked,
+            rowCount(targetRows.length),
+            rowCount(chunk.FIRST),
+          ],
           grid: [1],
         }))[3];
       }
@@ -130,6 +137,7 @@ for (const { dialect, gpu } of await bothDialects()) {
           targets,
           g,
           rowCount(R),
+          rowCount(chunk.FIRST),
         ],
         grid: GRID,
       });
