@@ -1,7 +1,11 @@
 import type { Config } from "../config/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Debugger, openDebugger } from "../launcher/mod.ts";
-import { accountReport, type EpisodeAccount } from "../monitor/debug/mod.ts";
+import {
+  accountReport,
+  type EpisodeAccount,
+  groupReport,
+} from "../monitor/debug/mod.ts";
 import type { Inspector } from "../runner/mod.ts";
 import { type Args, UsageError } from "./args.ts";
 import { FileWatcher } from "./file_watcher.ts";
@@ -152,6 +156,7 @@ class Screen {
   failed = 0;
   readonly #json: boolean;
   readonly #color = !Deno.noColor && Deno.stdout.isTerminal();
+  readonly #groups = new Map<string, EpisodeAccount[]>();
   #round = 1;
 
   constructor(json: boolean) {
@@ -160,6 +165,7 @@ class Screen {
 
   round(files: string): void {
     this.#round++;
+    this.#groups.clear();
     const time = new Date().toTimeString().slice(0, 8);
     this.note(`\n── ${time}  ${files} saved, run ${this.#round} ──`);
   }
@@ -183,6 +189,15 @@ class Screen {
     }
     const options = { color: this.#color, columns: columns(), episodes };
     console.log(`\n${accountReport(account, options)}`);
+    this.#group(account, episodes);
+  }
+
+  /** Sums a task up once its last episode has ended. */
+  #group(account: EpisodeAccount, episodes: number): void {
+    if (episodes === 1) return;
+    const group = [...this.#groups.get(account.group) ?? [], account];
+    this.#groups.set(account.group, group);
+    if (group.length === episodes) this.note(`\n${groupReport(group)}`);
   }
 }
 

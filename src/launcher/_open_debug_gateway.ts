@@ -1,7 +1,7 @@
-import { hubIdOf } from "../model/hub/mod.ts";
-import type { Tokenizer } from "../model/mod.ts";
+import { hubIdOf, isHubId } from "../model/hub/mod.ts";
+import { loadTokenizer, type Tokenizer } from "../model/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { UserError } from "../errors.ts";
+import { ModelError, UserError } from "../errors.ts";
 import { ChatEndpoint, Gateway, type GatewayOptions } from "../tuner/mod.ts";
 import { localModel } from "./local_model.ts";
 import { openModel } from "./_open_model.ts";
@@ -42,7 +42,7 @@ export async function openDebugGateway(
     return {
       gateway,
       model: endpoint.model,
-      tokenizer: undefined,
+      tokenizer: await localTokenizer(config),
       [Symbol.asyncDispose]: () => open.disposeAsync(),
     };
   }
@@ -58,6 +58,20 @@ export async function openDebugGateway(
     tokenizer: chat.tokenizer,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+}
+
+/** The model's tokenizer, where its folder is here: an endpoint may give ids, and they can be read then. */
+async function localTokenizer(
+  { model: { path } }: Config,
+): Promise<Tokenizer | undefined> {
+  if (isHubId(path)) return undefined;
+  try {
+    return await loadTokenizer(path);
+  } catch (error) {
+    // The ids themselves are shown then.
+    if (error instanceof ModelError) return undefined;
+    throw error;
+  }
 }
 
 function chatEndpoint({ engine, model }: Config): ChatEndpoint {

@@ -18,8 +18,7 @@ export interface ForwardedChat {
   readonly calls: readonly Call[];
 }
 
-const NO_IDS =
-  "the endpoint gave no token ids, so what it sampled cannot be learnt from";
+const NO_IDS = "the endpoint gave no token ids";
 
 /** Has an endpoint answer a request; the calls have token ids where the endpoint gives them. */
 export async function forwardChat(

@@ -3,6 +3,7 @@ import { UserError } from "../errors.ts";
 import { chatBodies } from "./_endpoint_request.ts";
 import { type EndpointReply, readReply } from "./endpoint_reply.ts";
 import { refusedByEndpoint } from "./_endpoint_error.ts";
+import { fetchReason } from "./_fetch_reason.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatPiece } from "./chat_completion.ts";
 import type { ChatRequest } from "./chat_request.ts";
@@ -67,7 +68,7 @@ export class ChatEndpoint {
       await response.body?.cancel();
     } catch (cause) {
       throw new UserError(
-        `Cannot reach engine.url ${this.#url}: ${(cause as Error).message}`,
+        `Cannot reach engine.url ${this.#url}: ${fetchReason(cause)}`,
         { cause },
       );
     }
@@ -91,7 +92,7 @@ export class ChatEndpoint {
       return await readReply(response, onPiece);
     } catch (cause) {
       if (cause instanceof ApiError || signal.aborted) throw cause;
-      const reason = (cause as Error).message;
+      const reason = fetchReason(cause);
       throw new ApiError(503, `${this.#url} broke its reply off: ${reason}`, {
         cause,
       });
@@ -129,10 +130,11 @@ export class ChatEndpoint {
       });
     } catch (cause) {
       if (signal.aborted) throw cause;
-      const reason = (cause as Error).message;
-      throw new ApiError(503, `Cannot reach ${this.#url}: ${reason}`, {
-        cause,
-      });
+      throw new ApiError(
+        503,
+        `Cannot reach ${this.#url}: ${fetchReason(cause)}`,
+        { cause },
+      );
     }
   }
 }

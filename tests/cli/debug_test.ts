@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { TestFolder } from "../config/_files.ts";
+import { TestEndpoint } from "../tuner/_endpoint.ts";
 import { type CliResult, runCli } from "./_run_cli.ts";
 
 const CONF = fileURLToPath(
@@ -64,6 +65,62 @@ Deno.test("train --backbone=debug --json writes an object for each episode, the 
   const timeless = (text: string) =>
     text.replaceAll(/"seconds":(?:[\d.]+|\{[^}]*\})/g, "");
   assertEquals(timeless(again.stdout), timeless(first.stdout));
+});
+
+Deno.test("train --backbone=debug sums the episodes of a task up", async () => {
+  using folder = new TestFolder({
+    "agent.ts": "let played = 0; export default () => played++;",
+  });
+  const { stdout } = await debug([
+    "--tasks",
+    "1",
+    "--episodes",
+    "3",
+    "--set",
+    `workflow.path=${folder.path}/agent.ts`,
+  ]);
+  assertMatch(stdout, /^task train-1, episode 3 of 3 {2}reward 2$/m);
+  assertMatch(stdout, "learning  nothing: the model was not called");
+  assertMatch(stdout, "task train-1, 3 episodes: rewards 0 1 2; they differ");
+});
+
+Deno.test("train --backbone=debug runs on any server of chat completions", async () => {
+  const tool = { id: "call_1", name: "calculator" };
+  const replies = [
+    { toolCalls: [{ ...tool, arguments: '{"expression": "49-23"}' }] },
+    { texts: ["Answer: ", "26"] },
+  ];
+  await using server = new TestEndpoint(
+    (_, index) => replies[index]!,
+    ["return_token_ids"],
+  );
+  const set = [
+    "engine.kind=openai",
+    `engine.url=${server.url}`,
+    "engine.model=large",
+    "engine.api_key=TEST_KEY",
+  ];
+  const { code, stdout, stderr } = await runCli(
+    ["train", "--conf", CONF, "--backbone=debug", "--tasks", "1"]
+      .concat(set.flatMap((key) => ["--set", key])),
+    { env: { TEST_KEY: "sk-test" } },
+  );
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(server.bodies.at(-1).model, "large");
+  for (
+    const part of [
+      `large on ${server.url}`,
+      "task train-1  reward 1",
+      'assistant → calculator {"expression": "49-23"}',
+      "tool      26",
+      "assistant Answer: 26",
+      "call 2, 11 + 3 tokens",
+      "goes on from call 1 by its messages; not learnt from",
+      "learning  nothing: the endpoint gave no token ids",
+    ]
+  ) {
+    assertMatch(stdout, part);
+  }
 });
 
 Deno.test("train --backbone=debug shows the line where a workflow throws, and ends with 1", async () => {

@@ -26,6 +26,7 @@ export class TestEndpoint implements AsyncDisposable {
   readonly url: string;
   /** The bodies of all chat completion requests. */
   readonly bodies: Json[] = [];
+  #replies = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** @param refused Fields that it answers with 400, as OpenAI does to those that it does not know. */
@@ -45,7 +46,7 @@ export class TestEndpoint implements AsyncDisposable {
         this.bodies.push(body);
         const unknown = refused.find((field) => field in body);
         if (unknown) return error(400, `Unrecognized argument: ${unknown}`);
-        return streamed(reply(body, this.bodies.length - 1), body);
+        return streamed(reply(body, this.#replies++), body);
       },
     );
     this.url = `http://127.0.0.1:${this.#server.addr.port}/v1`;

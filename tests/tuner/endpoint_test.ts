@@ -131,6 +131,12 @@ Deno.test("ChatEndpoint.check() says what is wrong before anything runs", async 
   await using server = new TestEndpoint(() => ({}));
   const wrong = new ChatEndpoint({ url: server.url, model: "m" });
   await assertRejects(() => wrong.check(), UserError, "engine.api_key");
-  const away = new ChatEndpoint({ url: "http://127.0.0.1:9/v1", model: "m" });
-  await assertRejects(() => away.check(), UserError, "Cannot reach engine.url");
+  const away = new TestEndpoint(() => ({}));
+  const { url } = away;
+  await away[Symbol.asyncDispose]();
+  await assertRejects(
+    () => new ChatEndpoint({ url, model: "m" }).check(),
+    UserError,
+    `Cannot reach engine.url ${url}: tcp connect error`,
+  );
 });

@@ -19,7 +19,8 @@ export function episodeAccount(
   episode: Episode,
   { tokenizer, requests = [] }: EpisodeAccountOptions = {},
 ): EpisodeAccount {
-  const { id, task, index, reward, success, metadata, metrics, log } = episode;
+  const { id, group, task, index, reward, success, metadata, metrics, log } =
+    episode;
   const { tree, error } = episode;
   const calls = callAccounts(episode, { tokenizer, requests });
   const numbers = {
@@ -36,6 +37,7 @@ export function episodeAccount(
   const source = error && sourceExcerpt(error.message);
   return {
     id,
+    group,
     task: { id: task.id, query: task.query },
     index,
     reward: Number.isFinite(reward) ? reward : null,

@@ -3,7 +3,7 @@
  *
  * `episodeAccount` gathers an episode into plain JSON: messages, tool calls, tokens, logprobs, reward,
  * output, timings, the user's own line where it failed, and how its calls would merge in training.
- * `accountReport` writes that for a terminal. Nothing is stored here; `records/` does that for runs.
+ * `accountReport` writes that for a terminal, `groupReport` what the episodes of a task are together. Nothing is stored here; `records/` does that for runs.
  *
  * @module
  */
@@ -12,4 +12,5 @@ export {
   episodeAccount,
   type EpisodeAccountOptions,
 } from "./episode_account.ts";
+export { groupReport } from "./group_report.ts";
 export type * from "./types.ts";

@@ -4,6 +4,8 @@ import type { BranchKind } from "../../tracker/mod.ts";
 /** One episode as it happened; JSON. */
 export interface EpisodeAccount {
   readonly id: string;
+  /** The same for all episodes of a task. */
+  readonly group: string;
   readonly task: { readonly id: string; readonly query: string };
   /** Place among the episodes of its task, from 0. */
   readonly index: number;
