@@ -1,42 +1,19 @@
-import { basename } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { RunEvent } from "../events.ts";
-import { RecordReader } from "../records/mod.ts";
-import { isLoopback, newToken } from "./_access.ts";
-import { Broadcast, type LiveEvent } from "./_broadcast.ts";
-import { createRoutes, type ShownRun } from "./_routes.ts";
+import type { Command, DashboardOptions, Report } from "./_protocol.ts";
 
-/** Where a dashboard listens. */
-export interface DashboardOptions {
-  /** Whoever reaches another address than this machine's own needs a token. @default "127.0.0.1" */
-  readonly host?: string;
-  /** 0 takes any free port. @default 0 */
-  readonly port?: number;
-}
+/** Measured: Deno can crash where the process ends while a terminated Worker's thread still does. */
+const THREAD_END_MS = 300;
 
-/** How long open connections may take to end. */
-const GRACE_MS = 1000;
-
-/** Shows runs, finished or at work, in a browser. */
+/** Shows runs, finished or at work, in a browser, from a thread of its own. */
 export class Dashboard implements AsyncDisposable {
   /** What to open: the address, and the token where one is needed. */
   readonly url: string;
-  readonly #runs: readonly ShownRun[];
-  readonly #broadcast: Broadcast;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #thread: Thread;
 
-  private constructor(runs: readonly ShownRun[], options: DashboardOptions) {
-    const { host = "127.0.0.1", port = 0 } = options;
-    const token = isLoopback(host) ? undefined : newToken();
-    const poll = pollOf(runs);
-    this.#runs = runs;
-    this.#broadcast = new Broadcast(poll);
-    const routes = createRoutes({ runs, broadcast: this.#broadcast, token });
-    this.#server = listen(host, port, (request) => routes.fetch(request));
-    const address = addressOf(this.#server.addr);
-    this.url = token === undefined
-      ? `${address}/`
-      : `${address}/?token=${token}`;
+  private constructor(thread: Thread, url: string) {
+    this.#thread = thread;
+    this.url = url;
   }
 
   /**
@@ -44,69 +21,70 @@ export class Dashboard implements AsyncDisposable {
    *
    * @throws {UserError} If a directory has no records, or it cannot listen there.
    */
-  static start(
+  static async start(
     directories: readonly string[],
-    options: DashboardOptions = {},
+    { host, port }: DashboardOptions = {},
   ): Promise<Dashboard> {
-    return Promise.try(() => {
-      using opening = new DisposableStack();
-      const runs = directories.map((directory) => ({
-        name: basename(directory),
-        reader: opening.use(new RecordReader(directory)),
-      }));
-      const dashboard = new Dashboard(runs, options);
-      opening.move();
-      return dashboard;
-    });
+    const thread = new Thread();
+    try {
+      const options = {
+        ...(host !== undefined && { host }),
+        ...(port !== undefined && { port }),
+      };
+      const report = await thread.ask({ kind: "start", directories, options });
+      if (report.kind === "started") return new Dashboard(thread, report.url);
+      throw report.kind === "refused"
+        ? new UserError(report.message)
+        : new Error("The dashboard ended before it began");
+    } catch (error) {
+      await thread.end();
+      throw error;
+    }
   }
 
   /** Tells the open pages what the first run is doing. */
   show(event: RunEvent): void {
-    this.#broadcast.send({ event: "run", data: JSON.stringify(event) });
+    this.#thread.post({ kind: "show", event });
   }
 
   /** Ends the open connections and closes the records. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#broadcast[Symbol.dispose]();
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, GRACE_MS);
-    await Promise.race([this.#server.shutdown(), late.promise]);
-    clearTimeout(timer);
-    this.#server.unref();
-    for (const { reader } of this.#runs) reader[Symbol.dispose]();
+    // Whatever failed in there was a page that did not show; the run that ends here is whole.
+    await this.#thread.ask({ kind: "end" }).catch(() => {});
+    await this.#thread.end();
   }
 }
 
-/** Tells which runs have something new. */
-function pollOf(runs: readonly ShownRun[]): () => LiveEvent[] {
-  const seen = runs.map(({ reader }) => reader.version());
-  return () =>
-    runs.flatMap(({ reader }, run) => {
-      const version = reader.version();
-      if (version === seen[run]) return [];
-      seen[run] = version;
-      const data = JSON.stringify({ run, lastStep: reader.lastStep() });
-      return [{ event: "changed", data }];
-    });
-}
+/** This thread's end of the Worker. */
+class Thread {
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+  });
+  readonly #failed = Promise.withResolvers<never>();
 
-function listen(
-  hostname: string,
-  port: number,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({ hostname, port, onListen() {}, handler });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UserError(
-      `Cannot show the dashboard on ${hostname}:${port}: ${reason}; choose another port`,
-      { cause },
-    );
+  constructor() {
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#failed.reject(new Error(`The dashboard failed: ${event.message}`));
+    };
+    // A dashboard that fails while nobody asks leaves the run alone.
+    this.#failed.promise.catch(() => {});
   }
-}
 
-function addressOf({ hostname, port }: Deno.NetAddr): string {
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `http://${host}:${port}`;
+  post(command: Command): void {
+    this.#worker.postMessage(command);
+  }
+
+  /** Waits for the next message from the Worker. */
+  async ask(command: Command): Promise<Report> {
+    const { promise, resolve } = Promise.withResolvers<Report>();
+    this.#worker.onmessage = ({ data }: MessageEvent<Report>) => resolve(data);
+    this.post(command);
+    return await Promise.race([promise, this.#failed.promise]);
+  }
+
+  async end(): Promise<void> {
+    this.#worker.terminate();
+    await new Promise((resolve) => setTimeout(resolve, THREAD_END_MS));
+  }
 }

@@ -2,10 +2,16 @@ import { fill, h } from "./dom.js";
 import { number } from "./format.js";
 import uPlot from "./uplot.js";
 
-/** The value of a CSS variable, for canvases. */
-export function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name)
-    .trim();
+/** Reads CSS variables for canvases, each once: after every change to the page a reading is dear. */
+function cssReader() {
+  const known = new Map();
+  return (name) => {
+    if (!known.has(name)) {
+      const style = getComputedStyle(document.documentElement);
+      known.set(name, style.getPropertyValue(name).trim());
+    }
+    return known.get(name);
+  };
 }
 
 /** Exponential moving average of the numbers there are. */
@@ -27,7 +33,12 @@ export class ChartSet {
   #observer = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       const { width, height } = contentRect;
-      if (width > 0) target.plot?.setSize({ width, height });
+      const { plot } = target;
+      // Told the size that it was drawn in, too: then there is nothing to draw again.
+      if (!plot || width === 0) continue;
+      const same = Math.abs(plot.width - width) < 1 &&
+        Math.abs(plot.height - height) < 1;
+      if (!same) plot.setSize({ width, height });
     }
   });
 
@@ -37,13 +48,29 @@ export class ChartSet {
   }
 
   /**
-   * Draws lines over steps.
+   * Draws charts, each with lines over steps.
    *
-   * @param place Where the plot goes.
-   * @param data Columns: the steps, then one for each line.
-   * @param lines `{label, color, faint?, points?, fill?}` for each line.
+   * @param charts `{place, legend, data, lines, bars?}` for each: where the plot and the newest numbers
+   *   go, the columns (the steps, then one for each line), and `{label, color, faint?, points?, fill?}`
+   *   for each line.
+   * @param range First and last step that are shown; all where undefined.
    */
-  draw(place, data, { lines, legend, range, bars = false }) {
+  draw(charts, range) {
+    const css = cssReader();
+    // All sizes are read before anything is drawn: each drawing would have the page laid out anew.
+    const sizes = charts.map(({ place }) => ({
+      width: Math.max(place.clientWidth, 120),
+      height: place.clientHeight,
+    }));
+    charts.forEach((chart, at) => {
+      this.#draw(chart, { size: sizes[at], range, css });
+    });
+  }
+
+  #draw(
+    { place, legend, data, lines, bars = false },
+    { size, range, css },
+  ) {
     const text = css("--quiet");
     const grid = { stroke: css("--line"), width: 1 };
     const axis = {
@@ -54,8 +81,7 @@ export class ChartSet {
     };
     const plot = new uPlot(
       {
-        width: Math.max(place.clientWidth, 120),
-        height: place.clientHeight,
+        ...size,
         legend: { show: false },
         padding: [6, 8, 0, 0],
         cursor: {
@@ -77,7 +103,7 @@ export class ChartSet {
             space: 34,
           },
         ],
-        series: [{}, ...lines.map((line) => seriesOf(line, bars))],
+        series: [{}, ...lines.map((line) => seriesOf(line, bars, css))],
         hooks: {
           setCursor: [
             ({ cursor: { idx } }) => showLegend(legend, data, lines, idx),
@@ -114,7 +140,7 @@ export class ChartSet {
   }
 }
 
-function seriesOf({ color, faint, points, dash, fill }, bars) {
+function seriesOf({ color, faint, points, dash, fill }, bars, css) {
   const stroke = css(color);
   const area = bars || fill;
   return {

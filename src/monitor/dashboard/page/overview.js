@@ -149,21 +149,16 @@ export async function showOverview(page, { app }) {
       cards.map(({ card }) => card),
       stageCards.map(({ card }) => card),
     );
-    const range = chosen.range ?? undefined;
-    drawn.forEach(({ data, lines }, at) =>
-      charts.draw(cards[at].place, data, {
-        lines,
-        legend: cards[at].legend,
-        range,
-      })
-    );
-    stages.forEach(({ data, lines }, at) =>
-      charts.draw(stageCards[at].place, data, {
-        lines,
-        legend: stageCards[at].legend,
-        range,
-        bars: true,
-      })
+    charts.draw(
+      [
+        ...drawn.map((chart, at) => ({ ...chart, ...cards[at] })),
+        ...stages.map((chart, at) => ({
+          ...chart,
+          ...stageCards[at],
+          bars: true,
+        })),
+      ],
+      chosen.range ?? undefined,
     );
   }
 
