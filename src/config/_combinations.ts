@@ -59,6 +59,12 @@ export function* impossibleCombinations(
         `is missing: engine.kind ${engine.kind} needs the address of a server`,
     };
   }
+  if (engine.kind === "openai" && Array.isArray(engine.url)) {
+    yield {
+      path: ["engine", "url"],
+      message: "must be one address where engine.kind is openai, got a list",
+    };
+  }
   if (engine.kind === "openai" && train.backbone !== "debug") {
     yield {
       path: ["engine", "kind"],

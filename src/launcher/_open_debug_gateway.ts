@@ -75,15 +75,15 @@ async function localTokenizer(
 }
 
 function chatEndpoint({ engine, model }: Config): ChatEndpoint {
-  const { url, api_key: name } = engine;
+  const { url, api_key_env: name } = engine;
   const apiKey = name === null ? undefined : Deno.env.get(name);
   if (name !== null && apiKey === undefined) {
     throw new UserError(
-      `engine.api_key names ${name}, which is not set in the environment`,
+      `engine.api_key_env names ${name}, which is not set in the environment`,
     );
   }
   return new ChatEndpoint({
-    url: url!,
+    url: String(url),
     model: engine.model ?? hubIdOf(model.path) ?? model.path,
     apiKey,
   });

@@ -74,7 +74,7 @@ export class ChatEndpoint {
     }
     if (response.status !== 401 && response.status !== 403) return;
     throw new UserError(
-      `${this.#url} refuses the key (${response.status}): name the environment variable that holds the right one in engine.api_key`,
+      `${this.#url} refuses the key (${response.status}): name the environment variable that holds the right one in engine.api_key_env`,
     );
   }
 

@@ -98,7 +98,7 @@ Deno.test("train --backbone=debug runs on any server of chat completions", async
     "engine.kind=openai",
     `engine.url=${server.url}`,
     "engine.model=large",
-    "engine.api_key=TEST_KEY",
+    "engine.api_key_env=TEST_KEY",
   ];
   const { code, stdout, stderr } = await runCli(
     ["train", "--conf", CONF, "--backbone=debug", "--tasks", "1"]
@@ -169,9 +169,9 @@ Deno.test("train --backbone=debug refuses what it cannot run in plain words", as
         "--set",
         "engine.url=http://127.0.0.1:1/v1",
         "--set",
-        "engine.api_key=NO_SUCH_KEY",
+        "engine.api_key_env=NO_SUCH_KEY",
       ],
-      "engine.api_key names NO_SUCH_KEY, which is not set",
+      "engine.api_key_env names NO_SUCH_KEY, which is not set",
     ],
   ];
   const results = await Promise.all(refusals.map(([args]) => debug(args)));

@@ -116,6 +116,15 @@ Deno.test("train() ends at once when its signal is aborted", async () => {
   });
 });
 
+Deno.test("train() leaves debugging to the train command", async () => {
+  const config = await small("unused", ["train.backbone=debug"]);
+  await assertRejects(
+    () => train(config, { view: new Shown() }),
+    UserError,
+    "train.backbone debug updates no weights",
+  );
+});
+
 Deno.test("evaluate() says that there are no held-out tasks", async () => {
   const config = await small("unused", ["tasks.validation=null"]);
   await assertRejects(

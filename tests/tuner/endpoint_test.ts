@@ -130,7 +130,7 @@ Deno.test("Gateway tells the agent in whose words an endpoint failed", async () 
 Deno.test("ChatEndpoint.check() says what is wrong before anything runs", async () => {
   await using server = new TestEndpoint(() => ({}));
   const wrong = new ChatEndpoint({ url: server.url, model: "m" });
-  await assertRejects(() => wrong.check(), UserError, "engine.api_key");
+  await assertRejects(() => wrong.check(), UserError, "engine.api_key_env");
   const away = new TestEndpoint(() => ({}));
   const { url } = away;
   await away[Symbol.asyncDispose]();
