@@ -36,6 +36,8 @@ export interface OpenWebGpuOptions {
   readonly dtype?: NonNullable<OpenArguments["dtype"]>;
   /** Whether the weights will be trained; without, memory is kept to what inference needs. @default true */
   readonly trained?: boolean;
+  /** Keeps only the layers' inputs for the backward pass, and computes the rest again. @default false */
+  readonly recompute?: boolean;
   /** Most tree nodes of a training batch. @default 4096 */
   readonly maxNodes?: number;
   /** Sequences decoded side by side. @default 128 */
@@ -111,6 +113,7 @@ function sizesOf(
     shape,
     maxNodes,
     trained,
+    recompute: options.recompute ?? false,
     ...(options.dtype && { dtype: options.dtype }),
     decoder: {
       maxBatch,

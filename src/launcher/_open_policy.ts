@@ -13,12 +13,8 @@ import {
 import { hubIdOf } from "../model/hub/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import type { HostTensor } from "../nn/mod.ts";
-import {
-  policyOptions,
-  type PolicyUse,
-  standingAdapter,
-} from "./_policy_options.ts";
-import { checkMemory, runMemory } from "./_run_memory.ts";
+import { type PolicyUse, standingAdapter } from "./_policy_options.ts";
+import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
 /** What a policy is opened for, and from. */
 export interface OpenPolicyOptions extends PolicyUse {
@@ -52,17 +48,16 @@ export async function openPolicy(
     : await loadAdapter(model.adapter, weights.config);
   const merged = trained && train.method === "full" ? given : undefined;
   const shape = standingAdapter(config, given?.config, trained);
-  const options = policyOptions(config, {
+  const fitted = await fitPolicy(config, {
     ...use,
     shape: weights.config,
     adapter: shape,
   });
-  const memory = await runMemory({ ...options, shape: weights.config });
-  onMemory?.(memory);
-  checkMemory(memory, config, trained);
+  onMemory?.(fitted.memory);
+  checkMemory(fitted, config);
   const adapter = shape &&
     (given ?? newAdapter(config, { shape, model: weights.config }));
-  const { adapter: lora, ...sizes } = options;
+  const { adapter: lora, ...sizes } = fitted.options;
   const gpu = await openWebGpu({
     ...sizes,
     weights: await read(weights, merged),

@@ -3,26 +3,54 @@ import { planWebGpu, type PlanWebGpuOptions } from "../engine/mod.ts";
 import { DeviceError } from "../errors.ts";
 import { systemMemory } from "../gpu/mod.ts";
 import {
+  type AdapterConfig,
   elementCount,
   type ModelConfig,
   parameterShapes,
 } from "../model/mod.ts";
 import { describeMemory, type MemoryUse } from "../monitor/mod.ts";
+import { policyOptions, type PolicyUse } from "./_policy_options.ts";
+
+/** How a policy is opened, and the memory that it takes so. */
+export interface FittedPolicy {
+  readonly options: PlanWebGpuOptions;
+  readonly memory: MemoryUse;
+}
 
 /**
- * Counts what opening the policy will take of the memory there is.
+ * Decides whether activations are kept, and counts what opening the policy will take of the memory there is.
  *
  * WebGPU does not say how much memory a GPU has, only how large one buffer may be; a software adapter's is the system's, in
  * which the weights also stand while they are read.
  *
  * @throws {DeviceError} If there is no GPU, or a single buffer exceeds what it binds.
  */
-export async function runMemory(
-  options: PlanWebGpuOptions & { readonly shape: ModelConfig },
+export async function fitPolicy(
+  config: ServeConfig,
+  use: PolicyUse & {
+    readonly shape: ModelConfig;
+    /** The one that stands over the weights. */
+    readonly adapter: AdapterConfig | undefined;
+  },
+): Promise<FittedPolicy> {
+  const { recompute } = config.train;
+  const given = policyOptions(config, use);
+  const fitted = async (recompute: boolean) => {
+    const options = { ...given, recompute };
+    return { options, memory: await memoryOf(options, use.shape) };
+  };
+  const first = await fitted(recompute === "always");
+  if (!use.trained || recompute !== "auto" || fits(first.memory)) return first;
+  return await fitted(true);
+}
+
+async function memoryOf(
+  options: PlanWebGpuOptions,
+  shape: ModelConfig,
 ): Promise<MemoryUse> {
   const { adapter, software, items } = await planWebGpu(options);
-  const read = [...parameterShapes(options.shape).values()]
-    .reduce((sum, shape) => sum + 4 * elementCount(shape), 0);
+  const read = [...parameterShapes(shape).values()]
+    .reduce((sum, sizes) => sum + 4 * elementCount(sizes), 0);
   return {
     device: adapter,
     gpu: Object.fromEntries(items),
@@ -32,23 +60,25 @@ export async function runMemory(
   };
 }
 
+function fits({ gpu, host, shared, available }: MemoryUse): boolean {
+  const sum = (items: Readonly<Record<string, number>>) =>
+    Object.values(items).reduce((total, bytes) => total + bytes, 0);
+  return sum(host) + (shared ? sum(gpu) : 0) <= available;
+}
+
 /**
  * Refuses what the memory there is cannot hold.
  *
  * @throws {DeviceError} With what is needed by item, and what to change to need less of it.
  */
 export function checkMemory(
-  memory: MemoryUse,
+  { memory, options }: FittedPolicy,
   config: ServeConfig,
-  trained: boolean,
 ): void {
-  const { gpu, host, shared, available } = memory;
-  const sum = (items: Readonly<Record<string, number>>) =>
-    Object.values(items).reduce((total, bytes) => total + bytes, 0);
-  if (sum(host) + (shared ? sum(gpu) : 0) <= available) return;
-  const remedies = (shared ? Object.entries(gpu) : [])
+  if (fits(memory)) return;
+  const remedies = (memory.shared ? Object.entries(memory.gpu) : [])
     .sort(([, a], [, b]) => b - a)
-    .flatMap(([item]) => remedy(item, config, trained) ?? []);
+    .flatMap(([item]) => remediesOf(item, config, options));
   throw new DeviceError([
     "The memory of this machine cannot hold the run",
     ...describeMemory(memory).map((line) => `  ${line}`),
@@ -58,33 +88,39 @@ export function checkMemory(
   ].join("\n"));
 }
 
-/** What to change so that an item takes less; undefined where nothing helps. */
-function remedy(
+/** What to change so that an item takes less. */
+function remediesOf(
   item: string,
   { model, engine, train }: ServeConfig,
-  trained: boolean,
-): string | undefined {
+  { trained, recompute }: PlanWebGpuOptions,
+): readonly string[] {
   const full = trained && train.method === "full";
   const lora = "set train.method to lora";
   switch (item) {
     case "weights":
-      if (full) return lora;
-      return model.dtype === "f32" ? "set model.dtype to bf16" : undefined;
+      if (full) return [lora];
+      return model.dtype === "f32" ? ["set model.dtype to bf16"] : [];
     case "gradients":
     case "optimizer":
-      return full ? lora : `lower train.lora.rank (${train.lora.rank})`;
+      return [full ? lora : `lower train.lora.rank (${train.lora.rank})`];
     case "reference":
-      return full ? lora : "set train.algorithm.kl to none";
+      return [full ? lora : "set train.algorithm.kl to none"];
     case "activations":
+      return [
+        `lower train.max_nodes (${train.max_nodes})`,
+        ...trained && !recompute ? ["set train.recompute to always"] : [],
+      ];
     case "loss head":
-      return `lower train.max_nodes (${train.max_nodes})`;
+      return [`lower train.max_nodes (${train.max_nodes})`];
     case "KV cache":
-      return `lower engine.cache_tokens${
-        engine.cache_tokens === null ? "" : ` (${engine.cache_tokens})`
-      }`;
+      return [
+        `lower engine.cache_tokens${
+          engine.cache_tokens === null ? "" : ` (${engine.cache_tokens})`
+        }`,
+      ];
     case "decoding":
-      return `lower engine.max_batch (${engine.max_batch})`;
+      return [`lower engine.max_batch (${engine.max_batch})`];
     default:
-      return undefined;
+      return [];
   }
 }

@@ -2,12 +2,8 @@ import type { ServeConfig } from "../config/mod.ts";
 import { readConfig, resolveModel } from "../model/hub/mod.ts";
 import { parseModelConfig, readAdapterConfig } from "../model/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
-import {
-  policyOptions,
-  type PolicyUse,
-  standingAdapter,
-} from "./_policy_options.ts";
-import { checkMemory, runMemory } from "./_run_memory.ts";
+import { type PolicyUse, standingAdapter } from "./_policy_options.ts";
+import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
 /** What each command opens the model for. */
 const USES = {
@@ -43,12 +39,11 @@ export async function planRun(
     ? undefined
     : await readAdapterConfig((await resolveModel(adapter)).folder);
   const use = USES[command];
-  const options = policyOptions(config, {
+  const fitted = await fitPolicy(config, {
     ...use,
     shape,
     adapter: standingAdapter(config, given, use.trained),
   });
-  const memory = await runMemory({ ...options, shape });
-  checkMemory(memory, config, use.trained);
-  return memory;
+  checkMemory(fitted, config);
+  return fitted.memory;
 }

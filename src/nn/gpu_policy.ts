@@ -13,7 +13,7 @@ import type {
   TreeScores,
 } from "./policy.ts";
 import type { TransformerShape } from "./shape.ts";
-import { Transformer } from "./transformer.ts";
+import { type Kept, Transformer } from "./transformer.ts";
 
 /** Options of {@linkcode GpuPolicy}. */
 export interface GpuPolicyOptions {
@@ -21,6 +21,8 @@ export interface GpuPolicyOptions {
   readonly maxNodes: number;
   /** Whether gradients and optimizer state are held. */
   readonly trained: boolean;
+  /** Makes each layer's activations anew in the backward pass, and keeps only its input: slower, with less memory. @default false */
+  readonly recompute?: boolean;
   /** How frozen matrices rest in memory; arithmetic is float32 all the same. @default "f32" */
   readonly dtype?: WeightType;
   /** Trains an adapter over the frozen weights, rather than the weights. */
@@ -93,10 +95,15 @@ export class GpuPolicy {
           this.#planner,
           this.#shape,
           this.weights,
-          this.#options,
+          { maxNodes: this.#options.maxNodes, kept: this.#kept },
         ),
     );
     return this.#transformer;
+  }
+
+  get #kept(): Kept {
+    const { trained, recompute = false } = this.#options;
+    return !trained ? "nothing" : recompute ? "inputs" : "all";
   }
 
   /** Takes all the memory that training will need, so that what cannot be held is told now. */

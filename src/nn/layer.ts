@@ -1,4 +1,5 @@
 import type { View } from "../gpu/mod.ts";
+import type { Activations } from "./activations.ts";
 import { CHUNK, flat, type Step, type StepBuilder } from "./builder.ts";
 import { layerMatrices } from "./layout.ts";
 import {
@@ -7,7 +8,6 @@ import {
   linearBackward,
   linearForward,
   type Weights,
-  widthOf,
 } from "./linear.ts";
 
 /** Inputs of the attention kernels that change with every batch. */
@@ -51,6 +51,8 @@ export interface Layer {
   /** The residual stream after the layer, `[T, D]`. */
   readonly output: View;
   readonly forward: readonly Step[];
+  /** Makes the activations anew from the layer's input, to the same bits, where other layers have used their place. */
+  readonly recompute: readonly Step[];
   /** Turns `scratch.dx` from the gradient of the output into that of the input; adds weight gradients. */
   readonly backward: readonly Step[];
 }
@@ -66,27 +68,26 @@ export function buildLayer(
   options: {
     readonly index: number;
     readonly x: View;
-    readonly capacity: number;
+    /** Receives the residual stream after the layer, `[T, D]`. */
+    readonly output: View;
+    readonly activations: Activations;
     readonly batch: BatchViews;
     readonly scratch: Scratch;
   },
 ): Layer {
   const { gpu, shape } = build;
-  const { index, x, capacity: T, batch, scratch } = options;
+  const { index, x, output, activations, batch, scratch } = options;
   const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
     shape;
   const weight = (name: string) => weights.base.view(`${index}.${name}`);
   const gradient = (name: string) =>
     weights.base.view(`${index}.${name}`, "gradients");
-  const rows = (width: number) => gpu.buffer(T * width * 4);
   const tiles = (count: number) => count / gpu.lanes;
   const elements = (width: number) => (count: number) =>
     flat(count * width / 4 / 64);
 
-  const n1 = rows(D), rstd1 = rows(1), n2 = rows(D), rstd2 = rows(1);
-  const qkv = rows((H + 2 * K) * HD), qk = rows((H + K) * HD);
-  const attended = rows(H * HD), lse = rows(H), middle = rows(D);
-  const gu = rows(2 * F), h = rows(F), output = rows(D);
+  const { n1, rstd1, n2, rstd2, qkv, qk, attended, lse, middle, gu, h } =
+    activations;
   // The positions tell how far back a key stands, where that matters.
   const window = shape.slidingWindow ? [batch.positions] : [];
   const gains = shape.qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
@@ -100,10 +101,10 @@ export function buildLayer(
   ) => {
     const matrix = layerMatrices(shape).find((matrix) => matrix.key === key)!;
     const place = { layer: index, matrix };
-    const width = widthOf(place, weights);
+    const low = activations.low.get(key);
     const all = {
       ...views,
-      ...(width > 0 && { h: rows(width) }),
+      ...(low && { h: low }),
       ...(scratch.adapter && { scratch: scratch.adapter }),
     };
     return {
@@ -123,7 +124,7 @@ export function buildLayer(
   const down = linear("down", { x: h, y: output, residual: middle });
 
   const tree = [qk, qkv, visibleUntil];
-  const forward = [
+  const before = [
     build.norm(x, weight("attention_norm"), n1, rstd1),
     ...project.forward,
     build.step(
@@ -140,8 +141,11 @@ export function buildLayer(
     build.norm(middle, weight("mlp_norm"), n2, rstd2),
     ...gateUp.forward,
     build.step("swiglu", [gu, h, build.rows.whole], elements(F)),
-    ...down.forward,
   ];
+  const forward = [...before, ...down.forward];
+  // Of the last product the backward pass needs what stands before the products with the base's own windows.
+  const windows = weights.base.windows(`${index}.down`).length;
+  const recompute = [...before, ...down.forward.slice(0, -windows)];
 
   const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
   /** Steps that only a trained base needs. */
@@ -217,7 +221,7 @@ export function buildLayer(
     ),
     build.normBackward(x, weight("attention_norm"), rstd1, dn, dx, true),
   ];
-  return { output, forward, backward };
+  return { output, forward, recompute, backward };
 }
 
 /** Second stage of the gradients of the gains over query and key heads. */

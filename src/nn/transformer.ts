@@ -2,6 +2,7 @@ import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Step, StepBuilder } from "./builder.ts";
 import { embed, embedBackward } from "./embedding.ts";
+import { layerActivations } from "./activations.ts";
 import {
   type BatchViews,
   buildLayer,
@@ -16,6 +17,17 @@ import { rotaryTable } from "./rotary.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
 import { planTargets } from "./targets.ts";
 import { visibleTiles } from "./tiles.ts";
+
+/** Which activations stay until the backward pass: all, those between layers, or none, since there will be none. */
+export type Kept = "all" | "inputs" | "nothing";
+
+/** Options of {@linkcode Transformer}. */
+export interface TransformerOptions {
+  /** Most nodes of a batch. */
+  readonly maxNodes: number;
+  /** What is not kept is made anew, layer by layer, in the backward pass. @default "all" */
+  readonly kept?: Kept;
+}
 
 /**
  * A decoder over token trees, forward and backward, with its activations.
@@ -33,6 +45,7 @@ export class Transformer {
   readonly #embed: readonly Step[];
   readonly #embedBackward: readonly Step[];
   readonly #layers: readonly Layer[];
+  readonly #kept: Kept;
   readonly #head: LossHead;
   readonly #lookup: {
     readonly distinct: View;
@@ -46,13 +59,14 @@ export class Transformer {
     planner: GemmPlanner,
     shape: TransformerShape,
     weights: Weights,
-    options: { readonly maxNodes: number },
+    options: TransformerOptions,
   ) {
     const { gpu } = planner;
     const { base } = weights;
     const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
       shape;
     const T = this.#capacity = roundUp(options.maxNodes, 64);
+    const kept = this.#kept = options.kept ?? "all";
     this.#gpu = gpu;
     this.#shape = shape;
     const words = (count: number) => gpu.buffer(count * 4);
@@ -102,11 +116,19 @@ export class Transformer {
       })
       : [];
     const layers: Layer[] = [];
+    let activations = layerActivations(build, weights, T);
     for (let index = 0; index < shape.layers; index++) {
+      if (kept === "all" && index > 0) {
+        activations = layerActivations(build, weights, T);
+      }
       const layer = buildLayer(build, weights, {
         index,
         x,
-        capacity: T,
+        // Without a backward pass, the residual stream goes back and forth between two buffers.
+        output: kept === "nothing" && index > 1
+          ? layers[index - 2]!.output
+          : words(T * D),
+        activations,
         batch: this.#batch,
         scratch: this.#scratch,
       });
@@ -152,9 +174,10 @@ export class Transformer {
     this.#head.backward(gradients);
     this.#gpu.submit((dispatch) => {
       for (const layer of this.#layers.toReversed()) {
-        for (const { op, grid } of layer.backward) {
-          dispatch(op, grid(this.#padded));
-        }
+        // The last layer's activations still stand from the forward pass.
+        const lost = this.#kept !== "all" && layer !== this.#layers.at(-1);
+        const steps = [...lost ? layer.recompute : [], ...layer.backward];
+        for (const { op, grid } of steps) dispatch(op, grid(this.#padded));
       }
       for (const { op, grid } of this.#embedBackward) {
         dispatch(op, grid(this.#padded));

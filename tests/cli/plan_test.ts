@@ -75,6 +75,10 @@ Deno.test("astuner plan refuses what cannot be held, and says what to change", a
     const lora = await plan(...small, "--set", "train.method=lora");
     assertMatch(lora, "by what it saves: set model.dtype to bf16; ");
     assertMatch(lora, "lower train.lora.rank (16)");
+    assertMatch(
+      await plan("--set", "train.recompute=never", ...small),
+      "set train.recompute to always",
+    );
     const wide = await plan("--set", "train.max_nodes=4194304");
     assertMatch(wide, "(activations)");
     assertMatch(wide, "lower train.max_nodes");

@@ -19,6 +19,7 @@ export interface TrainConfig {
   readonly epochs: number;
   readonly minibatches: number;
   readonly max_nodes: number;
+  readonly recompute: "auto" | "always" | "never";
 }
 
 /** Schema of `train`. */
@@ -60,6 +61,9 @@ export const trainSchema: z.ZodType<TrainConfig> = z.strictObject({
   ),
   max_nodes: z.int().min(64).default(4096).describe(
     "Most tree nodes in a forward pass; larger batches are split without changing the gradient.",
+  ),
+  recompute: z.enum(["auto", "always", "never"]).default("auto").describe(
+    "Whether each layer's activations are computed again in the backward pass rather than kept: less memory, more time, the same numbers; auto does where memory is known not to hold them.",
   ),
 }).prefault({ algorithm: {}, lora: {} }).describe(
   "How the weights are updated.",
