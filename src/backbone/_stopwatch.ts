@@ -1,3 +1,5 @@
+import { traced } from "../telemetry/mod.ts";
+
 /** Wall time by stage. */
 export class Stopwatch {
   readonly #began = performance.now();
@@ -7,7 +9,7 @@ export class Stopwatch {
   async time<T>(stage: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
     try {
-      return await work();
+      return await traced(stage, {}, work);
     } finally {
       const spent = (performance.now() - began) / 1000;
       this.#seconds[stage] = (this.#seconds[stage] ?? 0) + spent;

@@ -5,6 +5,7 @@ import type { AdapterConfig } from "../model/mod.ts";
 import type { Policy } from "../nn/mod.ts";
 import { ScoreBook } from "../monitor/records/mod.ts";
 import { FailureBudgetError, type Group } from "../rollout/mod.ts";
+import { traced } from "../telemetry/mod.ts";
 import { update } from "../trainer/mod.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
 import { hasSpread, refillOf } from "./_refill.ts";
@@ -60,7 +61,11 @@ export class WebGpuBackbone implements Backbone {
       const measured = await evaluateIfDue(step, job);
       if (measured && step >= steps) return { steps: step, finished: true };
       if (stop?.aborted) return { steps: step, finished: false };
-      await this.#step(step + 1, job);
+      await traced(
+        "step",
+        { attributes: { "astuner.step": step + 1 } },
+        () => this.#step(step + 1, job),
+      );
       const due = (step + 1) % config.checkpoint.every === 0;
       if (due || step + 1 >= steps || stop?.aborted) {
         await this.#save(step + 1, job);

@@ -9,6 +9,7 @@ import { type Evaluation, RunStore } from "../monitor/mod.ts";
 import type { RecordWriter } from "../monitor/records/mod.ts";
 import { type Task, TaskCursor } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
+import { openTelemetry, traced } from "../telemetry/mod.ts";
 import { localModel } from "./local_model.ts";
 import { measure } from "./_measure.ts";
 import { type Agent, openAgent } from "./_open_agent.ts";
@@ -46,6 +47,7 @@ export async function train(
     );
   }
   const began = performance.now();
+  await openTelemetry();
   const run = resume ?? given.run_dir ?? newRunDirectory(given.name);
   if (resume === undefined) await RunStore.checkNew(run);
   // The run's own copy of the config names the folder, and so the commit, that it began with.
@@ -82,14 +84,21 @@ export async function train(
     ...(signal && { signal }),
   };
   const backbone = BACKBONES[name](agent);
-  const { steps, finished } = await backbone.run({
-    ...job,
-    rollout: (tasks, options) => rolloutStep(tasks, { ...job, agent, options }),
-    ...(taskSet.validation.length > 0 && {
-      evaluate: (step: number) =>
-        evaluateStep(step, { ...job, agent, tasks: taskSet.validation }),
-    }),
-  });
+  const attributes = { "astuner.run": run, "astuner.backbone": name };
+  const { steps, finished } = await traced(
+    "train",
+    { attributes },
+    () =>
+      backbone.run({
+        ...job,
+        rollout: (tasks, options) =>
+          rolloutStep(tasks, { ...job, agent, options }),
+        ...(taskSet.validation.length > 0 && {
+          evaluate: (step: number) =>
+            evaluateStep(step, { ...job, agent, tasks: taskSet.validation }),
+        }),
+      }),
+  );
   const seconds = (performance.now() - began) / 1000;
   const evaluated = await firstAndLast(store, config);
   view.show(

@@ -1,5 +1,6 @@
 import { deriveSeed, type Task } from "../reader/mod.ts";
 import type { EpisodeResult, EpisodeRunner } from "../runner/mod.ts";
+import { traced } from "../telemetry/mod.ts";
 import type { OpenEpisodeOptions } from "../tuner/mod.ts";
 import { type TimeLimits, Watchdog } from "./_watchdog.ts";
 import type { EpisodeHost, HostedEpisode } from "./episode_host.ts";
@@ -48,6 +49,30 @@ export async function runEpisode(
   slot: Slot,
   options: Attempts,
 ): Promise<Episode> {
+  const attributes = {
+    "gen_ai.operation.name": "invoke_agent",
+    "astuner.episode": slot.id,
+    "astuner.group": slot.key,
+    "astuner.task": slot.task.id,
+  };
+  return await traced("invoke_agent", { attributes }, async (span) => {
+    const episode = await run(slot, options);
+    span.set({
+      "astuner.attempts": episode.attempts,
+      "astuner.success": episode.success,
+      ...(!Number.isNaN(episode.reward) && {
+        "astuner.reward": episode.reward,
+      }),
+    });
+    if (episode.error !== undefined) {
+      span.set({ "error.type": episode.error.stage });
+      span.fail(episode.error.message);
+    }
+    return episode;
+  });
+}
+
+async function run(slot: Slot, options: Attempts): Promise<Episode> {
   const { retries, backoffSeconds, stop } = options;
   const began = performance.now();
   for (let attempt = 0;; attempt++) {

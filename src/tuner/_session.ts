@@ -1,5 +1,6 @@
 import type { Engine } from "../engine/mod.ts";
 import type { ChatMessage } from "../model/mod.ts";
+import { place } from "../telemetry/mod.ts";
 import { TokenTree } from "../tracker/mod.ts";
 import { CallIdentities } from "./_call_identities.ts";
 import {
@@ -13,6 +14,7 @@ import { forwardChat } from "./_forward_chat.ts";
 import type { PromptRenderer } from "./_prompt_renderer.ts";
 import { SampleMemory } from "./_sample_memory.ts";
 import { invalidKey } from "./_keys.ts";
+import { tracedChat } from "./_traced_chat.ts";
 import { usageOf } from "./_usage.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatChoice, ChatCompletion } from "./chat_completion.ts";
@@ -61,6 +63,8 @@ export class Session implements EpisodeSession {
   readonly tree: TokenTree;
   readonly messages = new MessageTree();
   readonly requests: SessionRequest[] = [];
+  /** Where its calls belong among the spans of the run. */
+  readonly #place = place();
   readonly #parts: SessionParts;
   readonly #options: OpenEpisodeOptions;
   readonly #memory: SampleMemory | undefined;
@@ -107,7 +111,13 @@ export class Session implements EpisodeSession {
     return this.#end(reason);
   }
 
-  async chat(
+  chat(request: ChatRequest, options: ChatOptions): Promise<ChatCompletion> {
+    const { agent } = options;
+    const about = { session: this.id, agent, within: this.#place };
+    return tracedChat(request, about, () => this.#chat(request, options));
+  }
+
+  async #chat(
     request: ChatRequest,
     options: ChatOptions,
   ): Promise<ChatCompletion> {

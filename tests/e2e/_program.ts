@@ -24,6 +24,8 @@ export interface Ended {
 export interface ProgramOptions {
   /** The folder it runs in. */
   readonly cwd: string;
+  /** Variables of its environment, beside those of this process. @default {{}} */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** `cli.ts … --json` as a user's process, that can be watched, interrupted and killed. */
@@ -34,11 +36,11 @@ export class Program implements AsyncDisposable {
   readonly #reading: Promise<void>;
   readonly #stderr: Promise<string>;
 
-  constructor(args: readonly string[], { cwd }: ProgramOptions) {
+  constructor(args: readonly string[], { cwd, env }: ProgramOptions) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--cached-only", CLI, ...args, "--json"],
       cwd,
-      env: { NO_COLOR: "1", ASTUNER_PROGRAM: "astuner" },
+      env: { NO_COLOR: "1", ASTUNER_PROGRAM: "astuner", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
