@@ -2,12 +2,14 @@ import type { StepRecord } from "../monitor/mod.ts";
 import type { Episode, Group } from "../rollout/mod.ts";
 import type { UpdateMetrics } from "../trainer/mod.ts";
 import { hasSpread } from "./_refill.ts";
+import type { Staleness } from "./_served_versions.ts";
 import type { ProbeGap } from "./probe.ts";
 
 /** What is known of a step at its end. */
 export interface StepParts {
   readonly groups: readonly Group[];
   readonly updated: UpdateMetrics;
+  readonly staleness: Staleness;
   readonly gap: ProbeGap;
   readonly learningRate: number;
   /** Optimizer steps behind the weights after this step. */
@@ -17,7 +19,8 @@ export interface StepParts {
 
 /** The line that a step leaves in the run's metrics. */
 export function stepRecord(step: number, parts: StepParts): StepRecord {
-  const { groups, updated, gap, learningRate, policyVersion, seconds } = parts;
+  const { groups, updated, staleness, gap, learningRate } = parts;
+  const { policyVersion, seconds } = parts;
   const { policy, tooLong } = updated;
   const episodes = groups.flatMap(({ episodes }) => episodes);
   const finished = episodes.filter(({ error }) => error === undefined);
@@ -33,6 +36,9 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
     tokensComputed: updated.tokensComputed,
     tokensTrained: updated.tokensTrained,
     tooLongEpisodes: tooLong.length,
+    stalenessMean: staleness.mean,
+    stalenessMax: staleness.max,
+    tooStaleTokens: staleness.tooStale,
     optimizerSteps: updated.optimizerSteps,
     ...(updated.gradNorm !== undefined && { gradNorm: updated.gradNorm }),
     ...policy,

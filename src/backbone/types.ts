@@ -46,6 +46,8 @@ export interface JobRolloutOptions {
   /** Step of the run, from 1. */
   readonly step: number;
   readonly refill?: Refill;
+  /** Ends the episodes; as the job's own signal, where it is absent. */
+  readonly signal?: AbortSignal;
 }
 
 /** Further tasks to roll out in the same step, given the groups so far; none to be content. */

@@ -8,7 +8,9 @@ import { FailureBudgetError, type Group } from "../rollout/mod.ts";
 import { traced } from "../telemetry/mod.ts";
 import { update } from "../trainer/mod.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
-import { hasSpread, refillOf } from "./_refill.ts";
+import { hasSpread } from "./_refill.ts";
+import { RolloutsAhead } from "./_rollouts_ahead.ts";
+import { ServedVersions } from "./_served_versions.ts";
 import { stepRecord } from "./_step_record.ts";
 import { Stopwatch } from "./_stopwatch.ts";
 import {
@@ -28,12 +30,19 @@ export interface WebGpuBackboneOptions {
   readonly adapter?: AdapterConfig | undefined;
 }
 
+/** A job at work. */
+interface RunningJob extends Job {
+  readonly ahead: RolloutsAhead;
+  readonly served: ServedVersions;
+}
+
 /**
  * Trains in this process: a step rolls out a batch of groups, updates the policy, has the engine
  * serve it, probes that it does, and records what it measured.
  *
  * A step's randomness derives from the run's seed and the step's number alone, so a run that was
- * killed repeats the steps since its latest checkpoint as they were.
+ * killed repeats the steps since its latest checkpoint as they were. With `rollout.max_staleness`,
+ * rollouts go on during an update, and which version a call samples from depends on timing.
  */
 export class WebGpuBackbone implements Backbone {
   readonly #policy: Policy;
@@ -46,10 +55,13 @@ export class WebGpuBackbone implements Backbone {
     this.#adapter = adapter;
   }
 
-  async run(job: Job): Promise<Outcome> {
-    const { config, stop } = job;
+  async run(given: Job): Promise<Outcome> {
+    const { config, stop } = given;
     const { steps } = config.train;
-    let step = await this.#restore(job);
+    let step = await this.#restore(given);
+    await using ahead = new RolloutsAhead(given, step);
+    const served = new ServedVersions(this.#policy.version);
+    const job = { ...given, ahead, served };
     job.view.show({
       event: "start",
       run: job.store.directory,
@@ -94,11 +106,15 @@ export class WebGpuBackbone implements Backbone {
     return state.step;
   }
 
-  async #step(step: number, job: Job): Promise<void> {
-    const { config, store, records, view } = job;
+  async #step(step: number, job: RunningJob): Promise<void> {
+    const { config, store, records, view, ahead, served } = job;
+    const { max_staleness } = config.rollout;
     const policy = this.#policy;
     const watch = new Stopwatch();
+    ahead.allow(step + max_staleness);
     const groups = await watch.time("rollout", () => this.#rollout(step, job));
+    const staleness = served.enforce(groups, max_staleness);
+    await recordEpisodes(step, groups, job);
 
     view.show({ event: "progress", stage: "update", ...WHOLE });
     const optimizer = optimizerOf(step, config.train);
@@ -117,6 +133,7 @@ export class WebGpuBackbone implements Backbone {
     );
     const gap = await watch.time("sync", async () => {
       await policy.sync(policy.version);
+      served.add(policy.version);
       return await probe(groups, { policy, engine: this.#engine });
     });
 
@@ -124,6 +141,7 @@ export class WebGpuBackbone implements Backbone {
     const record = stepRecord(step, {
       groups,
       updated,
+      staleness,
       gap,
       learningRate: optimizer.learningRate,
       policyVersion: policy.version,
@@ -134,32 +152,23 @@ export class WebGpuBackbone implements Backbone {
     view.show({ event: "step", ...record });
   }
 
-  /** Runs the step's episodes and records them; should they fail, what was trained is saved. */
-  async #rollout(step: number, job: Job): Promise<readonly Group[]> {
-    const { config, tasks, signal } = job;
-    const before = tasks.state();
+  /** Waits for the step's episodes; should they fail, what was trained is saved. */
+  async #rollout(step: number, job: RunningJob): Promise<readonly Group[]> {
     try {
-      const refill = refillOf(config, tasks);
-      const groups = await job.rollout(
-        tasks.next(config.rollout.batch_tasks),
-        { step, ...(refill && { refill }) },
-      );
-      await recordEpisodes(step, groups, job);
-      return groups;
+      return await job.ahead.take(step);
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (job.signal?.aborted) throw error;
       if (error instanceof FailureBudgetError) {
         await recordEpisodes(step, error.groups, job);
         await recordBatch(step, error.groups, job);
       }
-      tasks.restore(before);
       if (step > 1) await this.#save(step - 1, job);
       throw error;
     }
   }
 
-  async #save(step: number, job: Job): Promise<void> {
-    const { config, store, tasks, view } = job;
+  async #save(step: number, job: RunningJob): Promise<void> {
+    const { config, store, ahead, view } = job;
     view.show({ event: "progress", stage: "save", ...WHOLE });
     await saveCheckpoint(store.checkpoints, {
       policy: this.#policy,
@@ -168,7 +177,7 @@ export class WebGpuBackbone implements Backbone {
       state: {
         step,
         version: this.#policy.version,
-        tasks: tasks.state(),
+        tasks: ahead.drawn,
         seed: config.seed,
       },
       keep: config.checkpoint.keep,

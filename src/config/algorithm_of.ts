@@ -20,6 +20,9 @@ export function algorithmOf(config: AlgorithmConfig): Algorithm {
     ...given("importance", config.importance),
     ...given("importanceCap", config.importance_cap),
     ...given("importanceFloor", config.importance_floor),
+    ...given("sequenceMask", config.sequence_mask),
+    ...given("sequenceMaskLow", config.sequence_mask_low),
+    ...given("sequenceMaskHigh", config.sequence_mask_high),
   });
 }
 

@@ -129,8 +129,8 @@ function rolloutStep(
   return agent.play(tasks, {
     seed: config.seed,
     groupSize: config.rollout.group_size,
-    ...options,
     ...(signal && { signal }),
+    ...options,
     onProgress: ({ done, total }) => {
       const unit = "episodes";
       view.show({ event: "progress", stage: "rollout", done, total, unit });

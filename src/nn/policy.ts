@@ -73,13 +73,19 @@ export interface Policy {
   /** Scores under the frozen reference weights (those the policy was opened with). */
   reference(input: TreeInput): Promise<TreeScores>;
   backward(gradients: ScoreGradients): Promise<void>;
-  /** @returns The global L2 norm of the gradients before clipping. */
+  /**
+   * Generations under way end with the weights that they began with; those asked for afterwards
+   * wait for `sync`.
+   *
+   * @returns The global L2 norm of the gradients before clipping.
+   */
   step(options: StepOptions): Promise<{ readonly gradNorm: number }>;
   /** Zeroes the gradients without a step. */
   discard(): Promise<void>;
   /** Makes the engine that shares these weights serve them under `version`. */
   sync(version: number): Promise<void>;
   weights(): Promise<readonly HostTensor[]>;
+  /** As `step`, the generations that are asked for afterwards wait for `sync`. */
   loadWeights(tensors: readonly HostTensor[]): Promise<void>;
   optimizer(): Promise<OptimizerState>;
   loadOptimizer(state: OptimizerState): Promise<void>;

@@ -22,6 +22,8 @@ import { scoreSequences } from "./score_sequences.ts";
 let policy: GpuPolicy;
 let scheduler: Scheduler;
 let version = 0;
+/** The weights have changed since `version` was given: nothing begins to be decoded before `sync` names them. */
+let unnamed = false;
 let last: Promise<void> = Promise.resolve();
 let pumping = false;
 
@@ -33,7 +35,7 @@ const calls: {
   reference: (input) => policy.reference(input),
   backward: (gradients) => policy.backward(gradients),
   step: async (options) => {
-    await settle();
+    await change();
     return await policy.step(options);
   },
   discard: () => policy.discard(),
@@ -46,7 +48,7 @@ const calls: {
     ),
   weights: () => policy.parameters.read(),
   loadWeights: async (tensors) => {
-    await settle();
+    await change();
     policy.parameters.write(tensors);
   },
   optimizer: () => policy.optimizer(),
@@ -72,9 +74,17 @@ async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
 async function sync(next: number): Promise<void> {
   await settle();
   version = next;
+  unnamed = false;
+  if (scheduler.waiting > 0) pump();
 }
 
-/** Ends what is being decoded, and forgets cached keys and values: the weights are about to change. */
+/** Makes way for other weights: what is being decoded ends under the old ones, what comes waits for `sync`. */
+async function change(): Promise<void> {
+  unnamed = true;
+  await settle();
+}
+
+/** Ends what is being decoded, and forgets cached keys and values. */
 async function settle(): Promise<void> {
   while (scheduler.running > 0) report(await scheduler.step({ admit: false }));
   scheduler.clear();
@@ -91,13 +101,13 @@ function pump(): void {
   enqueue(async () => {
     pumping = false;
     try {
-      report(await scheduler.step());
+      report(await scheduler.step({ admit: !unnamed }));
     } catch (error) {
       for (const id of scheduler.drop()) {
         post({ kind: "refused", id, error: toPlain(error) });
       }
     }
-    if (scheduler.running + scheduler.waiting > 0) pump();
+    if (scheduler.running > 0 || scheduler.waiting > 0 && !unnamed) pump();
   });
 }
 

@@ -138,6 +138,21 @@ export class TokenTree {
     });
   }
 
+  /**
+   * Takes calls out of training that are known only afterwards not to serve it; they stay recorded.
+   *
+   * @param reasonOf Why a call that could be trained shall not be; undefined to leave it.
+   */
+  exclude(reasonOf: (call: Recorded) => string | undefined): void {
+    for (const call of this.calls) {
+      if (call.untrainable !== undefined) continue;
+      const untrainable = reasonOf(call);
+      if (untrainable !== undefined) {
+        this.#calls.set(call.id, { ...call, untrainable });
+      }
+    }
+  }
+
   /** Nodes of the call's sampled tokens, in order, `[call.sampledLength]`. */
   sampledNodes(call: Recorded): Uint32Array {
     const parents = this.parents;

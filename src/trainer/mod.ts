@@ -11,7 +11,7 @@
  * @module
  */
 
-export type { ImportanceKind } from "./_importance_weights.ts";
+export type { ImportanceKind, SequenceMask } from "./_importance_weights.ts";
 export type { KlEstimator } from "./_kl_estimate.ts";
 export { advantages } from "./advantages.ts";
 export type {

@@ -1,6 +1,6 @@
 import type { Terms } from "../tracker/mod.ts";
 import { importanceWeights } from "./_importance_weights.ts";
-import type { ImportanceKind } from "./_importance_weights.ts";
+import type { ImportanceKind, SequenceMask } from "./_importance_weights.ts";
 import { klEstimate } from "./_kl_estimate.ts";
 import type { KlEstimator } from "./_kl_estimate.ts";
 import { surrogateOf } from "./_surrogate.ts";
@@ -48,6 +48,12 @@ export interface PolicyLossOptions {
   readonly importanceCap?: number;
   /** Lower bound of that correction. @default {0} */
   readonly importanceFloor?: number;
+  /** Episodes dropped as a whole, beside that correction. @default {"none"} */
+  readonly sequenceMask?: SequenceMask;
+  /** They are dropped where their ratio is below this. @default {0.5} */
+  readonly sequenceMaskLow?: number;
+  /** They are dropped where their ratio is above this. @default {2} */
+  readonly sequenceMaskHigh?: number;
 }
 
 /** What the policy says of each term, `[M]`. */
@@ -100,6 +106,9 @@ export function policyLoss(
     importance = "truncate",
     importanceCap = 2,
     importanceFloor = 0,
+    sequenceMask = "none",
+    sequenceMaskLow = 0.5,
+    sequenceMaskHigh = 2,
   } = options;
   const { advantage, weight, behaviourLogprob, referenceLogprob } = terms;
   const { logprob, entropy, oldLogprob = logprob } = scores;
@@ -108,6 +117,9 @@ export function policyLoss(
     importance,
     importanceCap,
     importanceFloor,
+    sequenceMask,
+    sequenceMaskLow,
+    sequenceMaskHigh,
   });
   const logprobGradient = new Float64Array(M);
   const entropyGradient = new Float32Array(M);
@@ -126,6 +138,7 @@ export function policyLoss(
     gap: 0,
     gapMax: 0,
     truncated: correction.truncated,
+    masked: correction.masked,
   };
 
   const level = ratioOf === "token" ? "token" : "episode";

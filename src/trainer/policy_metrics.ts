@@ -22,8 +22,10 @@ export interface LossSums {
   gap: number;
   /** Largest of them. */
   gapMax: number;
-  /** Terms whose importance weight was cut off or dropped. */
+  /** Terms whose importance weight was cut off at a bound. */
   truncated: number;
+  /** Terms dropped since their importance weight, or their episode's ratio, was out of bounds. */
+  masked: number;
 }
 
 /** What is reported of an update's losses; means are over terms. */
@@ -48,8 +50,10 @@ export interface PolicyMetrics {
   readonly logprobGapMean: number;
   /** Largest of them. */
   readonly logprobGapMax: number;
-  /** Share of terms whose importance weight was cut off or dropped. */
+  /** Share of terms whose importance weight was cut off at a bound. */
   readonly truncatedFraction: number;
+  /** Share of terms dropped since their importance weight, or their episode's ratio, was out of bounds. */
+  readonly maskedFraction: number;
 }
 
 /** Averages the sums of all micro-batches of `steps` optimizer steps; there is at least one term. */
@@ -73,5 +77,6 @@ export function policyMetrics(
     logprobGapMean: mean("gap"),
     logprobGapMax: Math.max(...all.map(({ gapMax }) => gapMax)),
     truncatedFraction: mean("truncated"),
+    maskedFraction: mean("masked"),
   };
 }

@@ -33,7 +33,10 @@ Deno.test("algorithmOf() puts every key that is given in place of the algorithm'
     entropy_bonus: 0.001
     importance: mask
     importance_cap: 4
-    importance_floor: 0.5`);
+    importance_floor: 0.5
+    sequence_mask: geometric_mean
+    sequence_mask_low: 0.8
+    sequence_mask_high: 1.25`);
   const config = await loadConfig({ file: `${folder.path}/run.yaml` });
   assertEquals(algorithmOf(config.train.algorithm), {
     advantage: "group_mean",
@@ -52,6 +55,9 @@ Deno.test("algorithmOf() puts every key that is given in place of the algorithm'
     importance: "mask",
     importanceCap: 4,
     importanceFloor: 0.5,
+    sequenceMask: "geometric_mean",
+    sequenceMaskLow: 0.8,
+    sequenceMaskHigh: 1.25,
   });
 });
 

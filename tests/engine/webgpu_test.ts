@@ -92,12 +92,40 @@ Deno.test("openWebGpu() never decodes one generation under two weights, nor from
     const running = sample(small, tokens, { maxTokens: 70 });
     await change(small);
     assertEquals(await running, expected);
-    const after = await sample(small, tokens);
+    // What comes before the weights have their version waits for it, or can be given up.
+    let synced = false;
+    const waiting = sample(small, tokens).finally(() => assertTrue(synced));
+    const given = new AbortController();
+    const cancelled = small.engine.generate({
+      tokens,
+      sampling: SAMPLING,
+      signal: given.signal,
+    });
+    given.abort();
+    assertEquals((await cancelled).finishReason, "abort");
+    synced = true;
+    await small.policy.sync(1);
+    const after = await waiting;
+    assertEquals(after.policyVersion, 1);
     await using fresh = await openSmall({
       weights: await small.policy.weights(),
+      version: 1,
     });
     assertEquals(await sample(fresh, tokens), after);
   }
+});
+
+Deno.test("openWebGpu() decodes between forward and backward without a trace in the gradients", async () => {
+  const input = randomInput("between", 60);
+  const norms: number[] = [];
+  for (const between of [false, true]) {
+    await using small = await openSmall();
+    await small.policy.forward(input);
+    if (between) await sample(small, prompt("between", 30));
+    await small.policy.backward(derivatives(input));
+    norms.push((await small.policy.step(STEP)).gradNorm);
+  }
+  assertEquals(norms[1], norms[0]);
 });
 
 Deno.test("openWebGpu() carries policies whole: weights, optimizer, gradients, reference", async () => {

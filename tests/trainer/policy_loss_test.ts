@@ -102,6 +102,8 @@ Deno.test("policyLoss() has the derivatives of its loss, whatever the options", 
     { importance: "mask", importanceCap: 1.2, importanceFloor: 0.8 },
     { importance: "episode_truncate", importanceCap: 1.1 },
     { importance: "episode_mask", importanceCap: 1.1, ratio: "geometric_mean" },
+    { sequenceMask: "geometric_mean", sequenceMaskHigh: 1.05 },
+    { importance: "none", sequenceMask: "product", sequenceMaskLow: 0.9 },
   ];
   for (const [seed, chosen] of options.entries()) {
     const { terms, scores } = randomTerms(seed);
@@ -183,6 +185,88 @@ Deno.test("policyLoss() reports ratios, clipping, truncation and the gap to the 
   assertAlmostEquals(sums.kl!, 4);
   assertTrue(logprobGradient[0] === 0 && logprobGradient[2] === 0);
   assertAlmostEquals(logprobGradient[3]!, 2);
+});
+
+Deno.test("policyLoss() corrects each token, and drops each episode, by the ratio that is asked for", () => {
+  const column = (...values: number[]) => Float32Array.from(values);
+  // Ratios of trainer to engine: 3 and 0.25; 1.2, 1.2 and 1.2; 0.5.
+  const ratios = [3, 0.25, 1.2, 1.2, 1.2, 0.5];
+  const terms: Terms = {
+    node: Uint32Array.from([1, 2, 3, 4, 5, 6]),
+    episode: Uint32Array.from([0, 0, 1, 1, 1, 2]),
+    advantage: column(1, 1, 1, 1, 1, 1),
+    behaviourLogprob: column(...ratios.map((ratio) => -4 - Math.log(ratio))),
+    referenceLogprob: column(0, 0, 0, 0, 0, 0),
+    weight: column(1, 1, 1, 1, 1, 1),
+    temperature: column(1, 1, 1, 1, 1, 1),
+  };
+  const logprob = column(-4, -4, -4, -4, -4, -4);
+  // With a ratio of 1 and advantages of 1, the gradient is minus the correction.
+  const cases: [PolicyLossOptions, number[], cut: number, dropped: number][] = [
+    [{ importance: "none" }, [1, 1, 1, 1, 1, 1], 0, 0],
+    [{ importanceFloor: 0.3 }, [2, 0.3, 1.2, 1.2, 1.2, 0.5], 2, 0],
+    [
+      { importance: "mask", importanceFloor: 0.3 },
+      [0, 0, 1.2, 1.2, 1.2, 0.5],
+      0,
+      2,
+    ],
+    [
+      { importance: "episode_truncate", importanceCap: 1.5 },
+      [0.75, 0.75, 1.5, 1.5, 1.5, 0.5],
+      3,
+      0,
+    ],
+    [
+      { importance: "episode_mask", importanceCap: 1.5 },
+      [0.75, 0.75, 0, 0, 0, 0.5],
+      0,
+      3,
+    ],
+    // Products: 0.75, 1.728 and 0.5; geometric means: 0.866, 1.2 and 0.5.
+    [
+      {
+        sequenceMask: "product",
+        sequenceMaskLow: 0.6,
+        sequenceMaskHigh: 1.5,
+      },
+      [2, 0.25, 0, 0, 0, 0],
+      1,
+      4,
+    ],
+    [
+      {
+        sequenceMask: "geometric_mean",
+        sequenceMaskLow: 0.9,
+        sequenceMaskHigh: 1.5,
+      },
+      [0, 0, 1.2, 1.2, 1.2, 0],
+      0,
+      3,
+    ],
+    [
+      { importance: "none", sequenceMask: "product", sequenceMaskLow: 0.6 },
+      [1, 1, 1, 1, 1, 0],
+      0,
+      1,
+    ],
+  ];
+  for (const [options, weights, truncated, masked] of cases) {
+    const { logprobGradient, sums } = policyLoss(
+      terms,
+      { logprob, entropy: column(0, 0, 0, 0, 0, 0) },
+      options,
+    );
+    weights.forEach((weight, term) =>
+      assertAlmostEquals(
+        logprobGradient[term]!,
+        -weight,
+        1e-5,
+        `${JSON.stringify(options)}[${term}]`,
+      )
+    );
+    assertEquals([sums.truncated, sums.masked], [truncated, masked]);
+  }
 });
 
 Deno.test("policyLoss() stays finite where probabilities have come apart", () => {

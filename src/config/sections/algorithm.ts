@@ -19,6 +19,9 @@ export interface AlgorithmConfig {
   readonly importance: typeof IMPORTANCES[number] | null;
   readonly importance_cap: number | null;
   readonly importance_floor: number | null;
+  readonly sequence_mask: typeof SEQUENCE_MASKS[number] | null;
+  readonly sequence_mask_low: number | null;
+  readonly sequence_mask_high: number | null;
 }
 
 const NAMES = [
@@ -51,6 +54,7 @@ const IMPORTANCES = [
   "episode_truncate",
   "episode_mask",
 ] as const;
+const SEQUENCE_MASKS = ["none", "geometric_mean", "product"] as const;
 
 /** Schema of `train.algorithm`. */
 export const algorithmSchema: z.ZodType<AlgorithmConfig> = z.strictObject({
@@ -106,5 +110,14 @@ export const algorithmSchema: z.ZodType<AlgorithmConfig> = z.strictObject({
   ),
   importance_floor: z.number().min(0).nullable().default(null).describe(
     "Lower bound of the importance weight.",
+  ),
+  sequence_mask: z.enum(SEQUENCE_MASKS).nullable().default(null).describe(
+    "Drops the episodes where this of the ratios of trainer's to engine's probability leaves its bounds, beside the correction of importance.",
+  ),
+  sequence_mask_low: z.number().min(0).nullable().default(null).describe(
+    "Lower bound of that ratio.",
+  ),
+  sequence_mask_high: z.number().positive().nullable().default(null).describe(
+    "Upper bound of that ratio.",
   ),
 }).prefault({}).describe("The policy loss.");

@@ -16,6 +16,7 @@ export interface RolloutConfig {
   readonly retries: number;
   readonly failure_budget: number;
   readonly refills: number | null;
+  readonly max_staleness: number;
 }
 
 /** Schema of `rollout`. */
@@ -59,6 +60,9 @@ export const rolloutSchema: z.ZodType<RolloutConfig> = z.strictObject({
   ),
   refills: z.int().min(0).nullable().default(null).describe(
     "Times that a step draws new tasks in place of those whose rewards are all equal; null is 3 under dapo, else 0.",
+  ),
+  max_staleness: z.int().min(0).default(0).describe(
+    "Versions that the weights behind an episode may lack while newer ones are trained; 0 rolls out and trains in turn, and alone repeats bit for bit.",
   ),
 }).prefault({}).describe(
   "How many episodes run, how they sample, and when they are given up.",
