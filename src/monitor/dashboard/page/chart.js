@@ -83,7 +83,7 @@ export class ChartSet {
       {
         ...size,
         legend: { show: false },
-        padding: [6, 8, 0, 0],
+        padding: [6, 14, 0, 0],
         cursor: {
           sync: { key: this.#sync.key, scales: ["x", null] },
           drag: { x: true, y: false, setScale: false },
