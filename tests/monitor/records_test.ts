@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { UserError } from "../../src/errors.ts";
 import {
   RecordReader,
@@ -366,4 +368,29 @@ Deno.test("RecordReader.health() tells what goes wrong in the last steps, with i
     );
     assertEquals(findings.get("stale")!.severity, "good");
     assertEquals(findings.get("template")!.severity, "good");
+  }));
+
+Deno.test("RecordReader.health() minds old weights only where they are older than allowed", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 3 });
+    const stale = () => {
+      using reader = new RecordReader(folder);
+      return reader.health().find(({ check }) => check === "stale")!;
+    };
+    const change = (sql: string) => {
+      const database = new DatabaseSync(join(folder, "records.sqlite"));
+      database.exec(sql);
+      database.close();
+    };
+    change("UPDATE episodes SET version_min = 1 WHERE step = 3");
+    assertEquals(stale().severity, "good");
+    assertTrue(stale().text.includes("rollout.max_staleness"));
+    change(
+      "UPDATE steps SET record = json_set(record, '$.tooStaleTokens', 5) WHERE step = 3",
+    );
+    assertEquals(stale().severity, "bad");
+    assertEquals(
+      stale().evidence[0]!.text,
+      "step 3: version 1 instead of 2",
+    );
   }));

@@ -105,8 +105,8 @@ function gap({ rows }: Window): Finding {
       ? "The logprob gap drifts"
       : "Engine and trainer disagree",
     text:
-      `${about} The engine may serve other weights, a lower precision or another sampling mask ` +
-      `than the trainer computes with; importance weights correct less and less of it.`,
+      `${about} The engine may serve other weights (older ones, as far as rollout.max_staleness allows), ` +
+      `a lower precision or another sampling mask than the trainer computes with; importance weights correct less and less of it.`,
     evidence,
   };
 }
@@ -259,16 +259,21 @@ function failures({ rows }: Window): Finding {
 
 function stalePolicy({ rows }: Window): Finding {
   const stale = rows(
-    `SELECT e.id episode, e.step, e.version_min sampled, json_extract(s.record, '$.policyVersion') trained
-     FROM episodes e JOIN steps s ON s.step = e.step - 1
+    `SELECT e.id episode, e.step, e.version_min sampled, json_extract(s.record, '$.policyVersion') trained,
+       ifnull(json_extract(own.record, '$.tooStaleTokens'), 1) > 0 beyond
+     FROM episodes e JOIN steps s ON s.step = e.step - 1 LEFT JOIN steps own ON own.step = e.step
      WHERE e.kind = 'train' AND e.step BETWEEN :from AND :to AND e.version_min < trained
-     ORDER BY trained - e.version_min DESC LIMIT 200`,
+     ORDER BY beyond DESC, trained - e.version_min DESC LIMIT 200`,
   );
-  if (stale.length === 0) {
+  if (stale.every(({ beyond }) => !beyond)) {
     return good(
       "stale",
-      "Episodes came from the latest weights",
-      "No call was sampled by an older policy.",
+      stale.length === 0
+        ? "Episodes came from the latest weights"
+        : "Episodes came from weights as old as allowed",
+      stale.length === 0
+        ? "No call was sampled by an older policy."
+        : "No call was older than rollout.max_staleness allows.",
     );
   }
   return {

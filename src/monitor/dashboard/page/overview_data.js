@@ -23,6 +23,11 @@ const sum = (a, b) => (series) => {
     ? low.map((value, at) => value === null ? null : value + (high[at] ?? 0))
     : undefined;
 };
+/** Values of a metric that most runs have at zero throughout; nothing there. */
+const unusual = (name) => (series) =>
+  series.metrics[name]?.some((value) => value)
+    ? series.metrics[name]
+    : undefined;
 
 /** What is drawn of a run, in order. */
 export const CHARTS = [
@@ -51,6 +56,16 @@ export const CHARTS = [
     title: "Logprob gap",
     unit: "engine to trainer, mean, nats",
     values: metric("logprobGapMean"),
+  },
+  {
+    title: "Corrected share",
+    unit: "importance weights cut off or masked",
+    values: sum("truncatedFraction", "maskedFraction"),
+  },
+  {
+    title: "Staleness",
+    unit: "versions behind, mean of the sampled tokens",
+    values: unusual("stalenessMean"),
   },
   {
     title: "Gradient norm",
