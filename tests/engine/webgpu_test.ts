@@ -1,4 +1,4 @@
-import type { WebGpu } from "../../src/engine/mod.ts";
+import type { Generation, WebGpu } from "../../src/engine/mod.ts";
 import { DeviceError, EngineError, ModelError } from "../../src/errors.ts";
 import type { StepOptions, TreeInput } from "../../src/nn/policy.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
@@ -112,6 +112,47 @@ Deno.test("openWebGpu() never decodes one generation under two weights, nor from
       version: 1,
     });
     assertEquals(await sample(fresh, tokens), after);
+  }
+});
+
+Deno.test("openWebGpu() names the weights that sampled each generation, whenever it is asked for", async () => {
+  await using small = await openSmall();
+  const { policy } = small;
+  const input = randomInput("whenever", 60);
+  const weights = new Map([[0, await policy.weights()]]);
+  const asked: [number[], Promise<Generation>][] = [];
+  const ask = () => {
+    const tokens = prompt(`asked ${asked.length}`, 10 + asked.length);
+    asked.push([tokens, sample(small, tokens, { maxTokens: 20 })]);
+  };
+  for (let round = 0; round < 2; round++) {
+    for (let step = 0; step < 2; step++) { // between them the weights have no version
+      ask();
+      await policy.forward(input);
+      ask();
+      await policy.backward(derivatives(input));
+      ask();
+      const stepping = policy.step(STEP);
+      ask();
+      await stepping;
+    }
+    ask();
+    await policy.sync(policy.version);
+    weights.set(policy.version, await policy.weights());
+  }
+  ask();
+  const generations = await Promise.all(asked.map(([, sampled]) => sampled));
+  assertEquals(
+    new Set(generations.map(({ policyVersion }) => policyVersion)),
+    new Set([0, 2, 4]),
+  );
+  for (const [version, served] of weights) {
+    await using fresh = await openSmall({ weights: served, version });
+    for (const [at, generation] of generations.entries()) {
+      if (generation.policyVersion !== version) continue;
+      const tokens = asked[at]![0];
+      assertEquals(await sample(fresh, tokens, { maxTokens: 20 }), generation);
+    }
   }
 });
 

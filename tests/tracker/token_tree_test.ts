@@ -1,5 +1,5 @@
 import { ASTunerError } from "../../src/errors.ts";
-import { TokenTree } from "../../src/tracker/mod.ts";
+import { buildBatch, TokenTree } from "../../src/tracker/mod.ts";
 import type { Call } from "../../src/tracker/mod.ts";
 import { assertEquals, assertThrows, assertTrue } from "../assert.ts";
 
@@ -168,6 +168,29 @@ Deno.test("record() keeps untrainable calls with their reason", () => {
   }
   const whole = new TokenTree().record(call("a", [1], [2], { logprobs: [0] }));
   assertEquals(whole.untrainable, undefined);
+});
+
+Deno.test("exclude() takes calls out of training, and keeps what was said of others", () => {
+  const tree = new TokenTree();
+  tree.record(call("old", [1, 2], [3, 4]));
+  tree.record(call("new", [1, 2, 3, 4, 5], [6], { policyVersion: 2 }));
+  tree.record(call("bad", [1, 9], [7], { untrainable: "usage disagrees" }));
+  const asked: string[] = [];
+  tree.exclude(({ id, policyVersion }) => {
+    asked.push(id);
+    return policyVersion < 1 ? "too old" : undefined;
+  });
+  assertEquals(asked, ["old", "new"]);
+  assertEquals(
+    tree.calls.map(({ id, untrainable }) => [id, untrainable]),
+    [["old", "too old"], ["new", undefined], ["bad", "usage disagrees"]],
+  );
+  assertEquals([...tree.timelines()[0]!.trained], [0, 0, 0, 0, 0, 1]);
+  const { batches } = buildBatch(
+    [{ episodes: [{ id: "e", tree, advantage: 1 }] }],
+    { maxNodes: 100 },
+  );
+  assertEquals(batches[0]!.calls.map(({ call }) => call), ["new"]);
 });
 
 Deno.test("record() refuses what is not a call of the episode", () => {
