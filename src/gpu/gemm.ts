@@ -7,7 +7,14 @@ import subgroupSource from "../../kernels/gemm_subgroup.wgsl" with {
 import workgroupSource from "../../kernels/gemm_workgroup.wgsl" with {
   type: "text",
 };
-import type { Gpu, Grid, Kernel, Op, View } from "./gpu.ts";
+import {
+  type Gpu,
+  type Grid,
+  type Kernel,
+  type Op,
+  slice,
+  type View,
+} from "./gpu.ts";
 
 /** Which operand stands transposed in memory: neither, the second, the first. */
 export type GemmMode = "NN" | "NT" | "TN";
@@ -87,13 +94,21 @@ export function gemm(
   plan: GemmPlan,
   views: GemmViews,
 ): Gemm {
-  const { M, N } = shape;
-  const kernel = gemmKernel(gpu, shape, plan, {
-    residual: views.residual !== undefined,
-    bias: views.bias !== undefined,
-  });
-  const bindings = [views.A, views.B, views.C, views.span];
-  if (views.residual) bindings.push(views.residual);
+  const { M, N, c } = shape;
+  // Columns that begin where a binding may are bound from there on, so that they share their kernel with the others.
+  const shift = c && c.first % 64 === 0 ? c.first : 0;
+  const shifted = (view: View) => slice(view, shift * 4, view.size - shift * 4);
+  const kernel = gemmKernel(
+    gpu,
+    c ? { ...shape, c: { ...c, first: c.first - shift } } : shape,
+    plan,
+    {
+      residual: views.residual !== undefined,
+      bias: views.bias !== undefined,
+    },
+  );
+  const bindings = [views.A, views.B, shifted(views.C), views.span];
+  if (views.residual) bindings.push(shifted(views.residual));
   if (views.bias) bindings.push(views.bias);
   const [height, width] = plan.family === "workgroup"
     ? [64, 64]

@@ -11,6 +11,9 @@ const ARCHITECTURES: readonly Architecture[] = [
   "qwen3",
 ];
 
+/** Several times what any dense decoder has; a file that claims more would only be expensive to refuse later. */
+const MOST_LAYERS = 1024;
+
 /**
  * Reads the contents of a Hugging Face `config.json`, as transformers 4 and 5 write it.
  *
@@ -39,6 +42,9 @@ export function parseModelConfig(
   }
   const headDim = parseHeadDim(fields, { architecture, hiddenSize, heads });
   const layers = fields.size("num_hidden_layers");
+  if (layers > MOST_LAYERS) {
+    fields.refuse("num_hidden_layers", `must be at most ${MOST_LAYERS}`);
+  }
   const maxPositions = fields.size("max_position_embeddings");
   const slidingWindow = parseSlidingWindow(fields, {
     architecture,

@@ -79,7 +79,13 @@ export class Transformer {
       tileUntil: words(T),
       // Room for one sequence as long as the batch.
       tileList: words(tileCapacity(T, gpu.lanes)),
-      rotary: gpu.upload(rotaryTable(shape)),
+      // A tree is no deeper than the batch.
+      rotary: gpu.upload(
+        rotaryTable({
+          ...shape,
+          maxPositions: Math.min(shape.maxPositions, T),
+        }),
+      ),
     };
     const build = new StepBuilder(gpu, planner, shape, this.#rows);
     const widest = Math.max(D, (H + 2 * K) * HD, 2 * HD);
@@ -197,11 +203,15 @@ export class Transformer {
       (most, position) => Math.max(most, position),
       0,
     );
-    if (deepest >= this.#shape.maxPositions) {
+    const { maxPositions } = this.#shape;
+    const [most, whose] = maxPositions <= this.#capacity
+      ? [maxPositions, "model"]
+      : [this.#capacity, "batch"];
+    if (deepest >= most) {
       throw new UserError(
         `A sequence of ${
           deepest + 1
-        } tokens exceeds the model's ${this.#shape.maxPositions} positions`,
+        } tokens exceeds the ${whose}'s ${most} positions`,
       );
     }
     const stranger = tokens.find((token) => token >= this.#shape.vocabSize);

@@ -108,6 +108,10 @@ Deno.test("parseModelConfig() drops a sliding window that never takes effect", (
 
 Deno.test("parseModelConfig() refuses by name what would change the model's answers", () => {
   const cases: [Record<string, unknown>, string][] = [
+    [
+      { ...LLAMA, num_hidden_layers: 2 ** 30 },
+      "num_hidden_layers must be at most 1024, got 1073741824",
+    ],
     [{ ...LLAMA, model_type: "gemma3" }, 'model_type "gemma3"'],
     [{ ...LLAMA, model_type: undefined }, "model_type is missing"],
     [{ ...LLAMA, architectures: ["LlamaForTokenClassification"] }, "causal"],
