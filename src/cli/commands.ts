@@ -50,7 +50,8 @@ export const COMMANDS: readonly Command[] = [
       "Runs the agent on its tasks, again and again, and improves the model behind it. Ctrl-C\n" +
       "finishes the step at work, saves it, and says how to go on; a second Ctrl-C stops at once.\n" +
       "With --backbone=debug nothing is trained or saved: a few tasks are run, and everything that\n" +
-      "happened in them is shown. Exit code 1 if an episode failed.",
+      "happened in them is shown. Exit code 1 if an episode failed. The model may then be on any\n" +
+      "OpenAI-compatible server: --set engine.kind=openai --set engine.url=http://HOST:PORT/v1",
     positionals: [],
     flags: {
       ...CONFIG_FLAGS,
@@ -77,10 +78,6 @@ export const COMMANDS: readonly Command[] = [
       ["train --conf my.yaml --backbone=debug", "see the agent at work"],
       ["train --backbone=debug --watch --tasks 1", "again at every save"],
       ["train --backbone=debug --inspect-wait", "with a debugger"],
-      [
-        "train --conf my.yaml --backbone=debug --set engine.kind=openai --set engine.url=URL",
-        "on another server's model",
-      ],
     ],
     load: () => import("./train.ts"),
   },

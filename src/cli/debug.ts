@@ -1,13 +1,9 @@
 import type { Config } from "../config/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Debugger, openDebugger } from "../launcher/mod.ts";
-import {
-  accountReport,
-  type EpisodeAccount,
-  groupReport,
-} from "../monitor/debug/mod.ts";
 import type { Inspector } from "../runner/mod.ts";
 import { type Args, UsageError } from "./args.ts";
+import { DebugScreen } from "./debug_screen.ts";
 import { FileWatcher } from "./file_watcher.ts";
 import { Interrupt, STOPPED } from "./interrupt.ts";
 import { readConfig } from "./read_config.ts";
@@ -18,7 +14,7 @@ const INSPECT_ADDRESS = "127.0.0.1:9229";
 
 /** `astuner train --backbone=debug`: runs a few tasks and shows what came of them. */
 export async function run(args: Args, config: Config): Promise<number> {
-  const screen = new Screen(args.has("json"));
+  using screen = new DebugScreen(args.has("json"));
   using interrupt = new Interrupt("Stopping", (text) => screen.note(text));
   const { stop } = interrupt;
   const session = { args, screen, stop, inspector: inspectorOf(args, config) };
@@ -34,7 +30,7 @@ export async function run(args: Args, config: Config): Promise<number> {
 
 interface DebugSession {
   readonly args: Args;
-  readonly screen: Screen;
+  readonly screen: DebugScreen;
   readonly stop: AbortSignal;
   readonly inspector: Inspector | undefined;
 }
@@ -53,51 +49,61 @@ async function watch(first: Config, session: DebugSession): Promise<number> {
   const stopped = Promise.withResolvers<undefined>();
   stop.addEventListener("abort", () => stopped.resolve(undefined));
   using watcher = new FileWatcher();
-  let config = first;
-  let debug = await open(config, session);
+  watcher.watch(await watchedFiles(first, args));
+  let saved = watcher.next();
+  let debug: Debugger | undefined = await open(first, session);
+  let config: Config | undefined = first;
   try {
-    watcher.watch(await watchedFiles(config, args));
     while (!stop.aborted) {
-      const saved = watcher.next();
       const again = new AbortController();
       saved.then(() => again.abort());
       const signal = AbortSignal.any([stop, again.signal]);
-      await attempt(
-        screen,
-        signal,
-        () => round(debug, config, { ...session, signal }),
-      );
-      // It may import other files by now.
-      if (!signal.aborted) watcher.watch(await watchedFiles(config, args));
+      if (debug && config) {
+        await attemptRound(debug, config, { ...session, signal });
+        // It may import other files by now.
+        if (!signal.aborted) watcher.watch(await watchedFiles(config, args));
+      }
       if (!signal.aborted) screen.note("Waiting for a save; Ctrl-C ends");
       const files = await Promise.race([saved, stopped.promise]);
       if (files === undefined) break;
+      saved = watcher.next();
       screen.round(savedFiles(files));
-      await attempt(screen, stop, async () => {
-        const next = await readConfig(args);
-        if (!debug.serves(next)) {
-          await debug[Symbol.asyncDispose]();
-          debug = await open(next, session);
-        }
-        config = next;
-      });
+      config = await attempt(screen, stop, () => readConfig(args));
+      if (config === undefined || debug?.serves(config)) continue;
+      await debug?.[Symbol.asyncDispose]();
+      const next = config;
+      debug = undefined;
+      debug = await attempt(screen, stop, () => open(next, session));
     }
     return STOPPED;
   } finally {
-    await debug[Symbol.asyncDispose]();
+    await debug?.[Symbol.asyncDispose]();
   }
 }
 
-/** Runs something whose failure by the user's fault is told, and may be mended by the next save. */
-async function attempt(
-  screen: Screen,
-  signal: AbortSignal,
-  action: () => Promise<void>,
+async function attemptRound(
+  debug: Debugger,
+  config: Config,
+  session: DebugSession & { readonly signal: AbortSignal },
 ): Promise<void> {
+  const { screen, signal } = session;
+  await attempt(screen, signal, () => round(debug, config, session));
+}
+
+/**
+ * Runs something whose failure by the user's fault is told, and may be mended by the next save.
+ *
+ * @returns What it returns; undefined where it failed, or `signal` was aborted.
+ */
+async function attempt<T>(
+  screen: DebugScreen,
+  signal: AbortSignal,
+  action: () => Promise<T>,
+): Promise<T | undefined> {
   try {
-    await action();
+    return await action();
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
     if (!(error instanceof UserError)) throw error;
     screen.problem(error.message);
   }
@@ -129,7 +135,8 @@ async function round(
 ): Promise<void> {
   if (inspector) screen.note(invitation(inspector));
   await debug.run(config, {
-    onEpisode: (account) => screen.episode(account, config),
+    onEpisode: (account) => screen.episode(account, config.debug.episodes),
+    onProgress: (done, total) => screen.progress(done, total),
     inspector,
     signal,
   });
@@ -149,62 +156,4 @@ function inspectorOf(args: Args, { workflow }: Config): Inspector | undefined {
     );
   }
   return { mode, address: args.text(mode) || INSPECT_ADDRESS };
-}
-
-/** Standard output: reports, or one JSON object an episode; notes then go to standard error. */
-class Screen {
-  failed = 0;
-  readonly #json: boolean;
-  readonly #color = !Deno.noColor && Deno.stdout.isTerminal();
-  readonly #groups = new Map<string, EpisodeAccount[]>();
-  #round = 1;
-
-  constructor(json: boolean) {
-    this.#json = json;
-  }
-
-  round(files: string): void {
-    this.#round++;
-    this.#groups.clear();
-    const time = new Date().toTimeString().slice(0, 8);
-    this.note(`\n── ${time}  ${files} saved, run ${this.#round} ──`);
-  }
-
-  note(text: string): void {
-    if (this.#json) console.error(text);
-    else console.log(this.#color ? `\x1b[2m${text}\x1b[0m` : text);
-  }
-
-  problem(text: string): void {
-    if (this.#json) console.log(JSON.stringify({ event: "error", text }));
-    else console.log(this.#color ? `\x1b[31m${text}\x1b[0m` : text);
-  }
-
-  episode(account: EpisodeAccount, { debug: { episodes } }: Config): void {
-    if (account.error !== null) this.failed++;
-    if (this.#json) {
-      const head = { event: "episode", run: this.#round };
-      console.log(JSON.stringify({ ...head, ...account }));
-      return;
-    }
-    const options = { color: this.#color, columns: columns(), episodes };
-    console.log(`\n${accountReport(account, options)}`);
-    this.#group(account, episodes);
-  }
-
-  /** Sums a task up once its last episode has ended. */
-  #group(account: EpisodeAccount, episodes: number): void {
-    if (episodes === 1) return;
-    const group = [...this.#groups.get(account.group) ?? [], account];
-    this.#groups.set(account.group, group);
-    if (group.length === episodes) this.note(`\n${groupReport(group)}`);
-  }
-}
-
-function columns(): number {
-  try {
-    return Math.min(120, Deno.consoleSize().columns || 100);
-  } catch {
-    return 100; // standard output is no terminal
-  }
 }

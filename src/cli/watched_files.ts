@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/mod.ts";
 import type { Args } from "./args.ts";
@@ -17,7 +17,7 @@ export async function watchedFiles(
     ...code.map(dirname),
     ...workflow.command === null ? [] : [workflow.cwd],
   ];
-  const read = [tasks.train, tasks.validation, await configFile(args)];
+  const read = [tasks.train, tasks.validation, resolve(await configFile(args))];
   const files = [
     ...read.filter((path) => path !== null),
     ...(await Promise.all(code.map(localImports))).flat(),

@@ -19,6 +19,8 @@ import { samplingOf } from "./_sampling.ts";
 export interface DebugRunOptions {
   /** Told of each episode as it ends. */
   readonly onEpisode: (account: EpisodeAccount) => void;
+  /** Told how many episodes have ended, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
   /** Lets a debugger into the workflow's process; nothing has a time limit then. @default none */
   readonly inspector?: Inspector | undefined;
   /** Ends the run. */
@@ -87,7 +89,7 @@ export async function openDebugger(
   return {
     model: served.model,
     serves: (other) => modelKeys(other) === modelKeys(config),
-    async run(config, { onEpisode, inspector, signal }) {
+    async run(config, { onEpisode, onProgress, inspector, signal }) {
       const tasks = chosenTasks((await readTaskSet(config)).train, config);
       await using runner = await openCode(config, inspector);
       signal.throwIfAborted();
@@ -117,6 +119,7 @@ export async function openDebugger(
           const { requests } = bySession.get(episode.tree)!;
           onEpisode(episodeAccount(episode, { tokenizer, requests }));
         },
+        onProgress: ({ done, total }) => onProgress?.(done, total),
         signal,
       });
     },
@@ -126,9 +129,9 @@ export async function openDebugger(
 
 /** What of a config decides how its model is opened. */
 function modelKeys(
-  { model, engine, gateway, train, seed }: Config,
+  { model, engine, gateway, train }: Config,
 ): string {
-  return JSON.stringify([model, engine, gateway, train.max_nodes, seed]);
+  return JSON.stringify([model, engine, gateway, train.max_nodes]);
 }
 
 function chosenTasks(tasks: readonly Task[], { debug }: Config): Task[] {

@@ -155,6 +155,18 @@ Deno.test("train --backbone=debug --watch runs again at every save, on the model
   await program.next(({ task }) => task?.id === "two");
   await program.note(/Waiting for a save/);
 
+  // The YAML counts too: first what leaves the model as it is, then what opens it anew.
+  const yaml = Deno.readTextFileSync(`${folder.path}/my.yaml`);
+  save(folder, "my.yaml", `${yaml}debug: { episodes: 2 }\n`);
+  await program.next(({ index }) => index === 1);
+  await program.note(/Waiting for a save/);
+  save(folder, "my.yaml", `${yaml}engine: { max_context: 1 }\n`);
+  const wrong = await program.next(({ event }) => event === "error");
+  assertMatch(wrong.text, "engine.max_context must be at least 2");
+  save(folder, "my.yaml", `${yaml}engine: { max_context: 600 }\n`);
+  await program.note(/model on the embedded engine, opened/);
+  await program.note(/Waiting for a save/);
+
   // A save ends the episodes at work.
   const endless = "export default () => new Promise(() => {});";
   save(folder, "agent/agent.ts", endless);
