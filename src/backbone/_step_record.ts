@@ -23,6 +23,7 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
   const { policyVersion, seconds } = parts;
   const { policy, tooLong } = updated;
   const episodes = groups.flatMap(({ episodes }) => episodes);
+  const calls = episodes.flatMap(({ tree }) => tree.calls);
   const finished = episodes.filter(({ error }) => error === undefined);
   return {
     step,
@@ -39,6 +40,8 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
     stalenessMean: staleness.mean,
     stalenessMax: staleness.max,
     tooStaleTokens: staleness.tooStale,
+    untrainableCalls:
+      calls.filter(({ untrainable }) => untrainable !== undefined).length,
     optimizerSteps: updated.optimizerSteps,
     ...(updated.gradNorm !== undefined && { gradNorm: updated.gradNorm }),
     ...policy,

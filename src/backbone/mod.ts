@@ -16,4 +16,8 @@ export {
 } from "./checkpoint.ts";
 export { probe, type ProbeGap, type ProbeOptions } from "./probe.ts";
 export type * from "./types.ts";
-export { WebGpuBackbone, type WebGpuBackboneOptions } from "./webgpu.ts";
+export {
+  type RemoteEngine,
+  WebGpuBackbone,
+  type WebGpuBackboneOptions,
+} from "./webgpu.ts";

@@ -1,7 +1,6 @@
 import type { Engine } from "../engine/mod.ts";
-import { EngineError } from "../errors.ts";
+import { EngineError, UserError } from "../errors.ts";
 import type { Policy, TreeInput } from "../nn/mod.ts";
-import type { Group } from "../rollout/mod.ts";
 
 /** How a `probe` is taken. */
 export interface ProbeOptions {
@@ -9,10 +8,8 @@ export interface ProbeOptions {
   readonly policy: Policy;
   /** What serves them. */
   readonly engine: Engine;
-  /** Most tokens compared. @default {512} */
-  readonly maxTokens?: number;
-  /** Largest difference taken for rounding, in nats. @default {0.05} */
-  readonly maxGap?: number;
+  /** Largest difference taken for rounding, in nats. */
+  readonly maxGap: number;
 }
 
 /** How far the served policy is from the trained one. */
@@ -26,14 +23,15 @@ export interface ProbeGap {
 }
 
 /**
- * Scores recorded tokens of `groups` with the engine and with the trainer, both at temperature 1,
- * and compares the two: whether the served policy is the trained one, in numbers.
+ * Scores recorded tokens with the engine and with the trainer, both at temperature 1, and compares
+ * the two: whether the served policy is the trained one, in numbers.
  *
- * @throws {EngineError} If the engine serves other weights than `policy` holds.
+ * @param sequences Of at least two tokens each, together at most `policy.maxNodes`.
+ * @throws {UserError} If the engine serves other weights than `policy` holds.
  */
 export async function probe(
-  groups: readonly Group[],
-  { policy, engine, maxTokens = 512, maxGap = 0.05 }: ProbeOptions,
+  sequences: readonly Uint32Array[],
+  { policy, engine, maxGap }: ProbeOptions,
 ): Promise<ProbeGap> {
   if (engine.info.policyVersion !== policy.version) {
     throw new EngineError(
@@ -41,10 +39,6 @@ export async function probe(
         `and version ${policy.version} was trained`,
     );
   }
-  const sequences = chooseSequences(
-    groups,
-    Math.min(maxTokens, policy.maxNodes),
-  );
   if (sequences.length === 0) return { tokens: 0, mean: NaN, max: NaN };
 
   const served = await engine.score(sequences.map((tokens) => [...tokens]));
@@ -53,30 +47,14 @@ export async function probe(
     .map((logprob, at) => Math.abs(logprob - trained.logprob[at]!));
   const max = gaps.reduce((a, b) => Math.max(a, b), 0);
   if (!(max <= maxGap)) {
-    throw new EngineError(
-      `The engine does not serve the trained weights: after the sync to version ` +
-        `${policy.version}, a token's logprob differs by ${max} nats (bound: ${maxGap})`,
+    throw new UserError(
+      `The engine does not serve the trained weights: at policy version ${policy.version}, a token's logprob ` +
+        `differs by ${max} nats, and engine.probe_bound is ${maxGap}. Where the engine computes in lower ` +
+        "precision, raise the bound; else it serves another model than model.path",
     );
   }
   const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
   return { tokens: gaps.length, mean, max };
-}
-
-/** One timeline of each group in turn, as long as they fit. */
-function chooseSequences(
-  groups: readonly Group[],
-  maxTokens: number,
-): Uint32Array[] {
-  const chosen: Uint32Array[] = [];
-  let left = maxTokens;
-  for (const { episodes } of groups) {
-    const tokens = episodes[0]?.tree.timelines()[0]?.tokens;
-    if (tokens === undefined || tokens.length < 2) continue;
-    if (tokens.length > left) break;
-    chosen.push(tokens);
-    left -= tokens.length;
-  }
-  return chosen;
 }
 
 /** Plain sequences as trees without branches; every token but the first is a target. */

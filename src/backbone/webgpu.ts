@@ -1,5 +1,11 @@
-import { algorithmOf, optimizerOf, refillsOf } from "../config/mod.ts";
-import type { Engine } from "../engine/mod.ts";
+import { join } from "node:path";
+import {
+  algorithmOf,
+  optimizerOf,
+  probeBoundOf,
+  refillsOf,
+} from "../config/mod.ts";
+import type { Engine, WeightSink } from "../engine/mod.ts";
 import { UserError } from "../errors.ts";
 import type { AdapterConfig } from "../model/mod.ts";
 import type { Policy } from "../nn/mod.ts";
@@ -7,9 +13,12 @@ import { ScoreBook } from "../monitor/records/mod.ts";
 import { FailureBudgetError, type Group } from "../rollout/mod.ts";
 import { traced } from "../telemetry/mod.ts";
 import { update } from "../trainer/mod.ts";
+import { chooseTimelines } from "./_choose_timelines.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
+import { Publisher } from "./_publisher.ts";
 import { hasSpread } from "./_refill.ts";
 import { RolloutsAhead } from "./_rollouts_ahead.ts";
+import { sampleProbe } from "./_sample_probe.ts";
 import { ServedVersions } from "./_served_versions.ts";
 import { stepRecord } from "./_step_record.ts";
 import { Stopwatch } from "./_stopwatch.ts";
@@ -18,16 +27,18 @@ import {
   loadCheckpoint,
   saveCheckpoint,
 } from "./checkpoint.ts";
-import { probe } from "./probe.ts";
+import { probe, type ProbeGap } from "./probe.ts";
 import type { Backbone, Job, Outcome } from "./types.ts";
 
 /** What the `webgpu` backbone trains. */
 export interface WebGpuBackboneOptions {
   readonly policy: Policy;
-  /** Serves the policy's own weights. */
+  /** Serves the policy: its own weights, or those that `remote` is given. */
   readonly engine: Engine;
   /** Shape of the adapter that is trained; absent where the weights themselves are. */
   readonly adapter?: AdapterConfig | undefined;
+  /** Where the engine is in another process: what reaches it there. */
+  readonly remote?: RemoteEngine | undefined;
 }
 
 /** A job at work. */
@@ -35,6 +46,18 @@ interface RunningJob extends Job {
   readonly ahead: RolloutsAhead;
   readonly served: ServedVersions;
 }
+
+/** An engine that has weights of its own. */
+export interface RemoteEngine {
+  readonly weights: WeightSink;
+  /** Frees the GPU that it shares with the trainer; absent where it has its own. */
+  readonly sleep?: () => Promise<void>;
+  /** Undoes `sleep`. */
+  readonly wake?: () => Promise<void>;
+}
+
+/** Most tokens of a probe. */
+const PROBE_TOKENS = 512;
 
 /**
  * Trains in this process: a step rolls out a batch of groups, updates the policy, has the engine
@@ -48,17 +71,21 @@ export class WebGpuBackbone implements Backbone {
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #adapter: AdapterConfig | undefined;
+  readonly #remote: RemoteEngine | undefined;
+  #publisher: Publisher | undefined;
 
-  constructor({ policy, engine, adapter }: WebGpuBackboneOptions) {
+  constructor({ policy, engine, adapter, remote }: WebGpuBackboneOptions) {
     this.#policy = policy;
     this.#engine = engine;
     this.#adapter = adapter;
+    this.#remote = remote;
   }
 
   async run(given: Job): Promise<Outcome> {
     const { config, stop } = given;
     const { steps } = config.train;
     let step = await this.#restore(given);
+    await this.#serveFirst(given);
     await using ahead = new RolloutsAhead(given, step);
     const served = new ServedVersions(this.#policy.version);
     const job = { ...given, ahead, served };
@@ -100,10 +127,52 @@ export class WebGpuBackbone implements Backbone {
       );
     }
     tasks.restore(state.tasks);
-    await this.#policy.sync(state.version);
     await store.cutAfter(state.step);
     records?.cutAfter(state.step);
     return state.step;
+  }
+
+  /** Has the engine serve the policy that the run begins, or goes on, with. */
+  async #serveFirst({ config, store }: Job): Promise<void> {
+    if (this.#remote) {
+      this.#publisher = new Publisher({
+        policy: this.#policy,
+        adapter: this.#adapter,
+        model: config.model.path,
+        root: join(store.directory, SERVED),
+        sink: this.#remote.weights,
+      });
+    }
+    await this.#serve();
+    if (!this.#remote) return;
+    await this.#probe(await sampleProbe(this.#engine), config);
+  }
+
+  /** Has the engine serve the policy as it is now. */
+  #serve(): Promise<void> {
+    return this.#publisher?.publish() ??
+      this.#policy.sync(this.#policy.version);
+  }
+
+  /** Runs `work` while the engine leaves the GPU to it, where they share one. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    await this.#remote?.sleep?.();
+    try {
+      return await work();
+    } finally {
+      await this.#remote?.wake?.();
+    }
+  }
+
+  #probe(
+    sequences: readonly Uint32Array[],
+    config: Job["config"],
+  ): Promise<ProbeGap> {
+    return probe(sequences, {
+      policy: this.#policy,
+      engine: this.#engine,
+      maxGap: probeBoundOf(config),
+    });
   }
 
   async #step(step: number, job: RunningJob): Promise<void> {
@@ -123,18 +192,21 @@ export class WebGpuBackbone implements Backbone {
     const updated = await watch.time(
       "update",
       () =>
-        update(policy, dropped ? groups.filter(hasSpread) : groups, {
-          algorithm: algorithmOf(config.train.algorithm),
-          optimizer,
-          epochs: config.train.epochs,
-          minibatches: config.train.minibatches,
-          observe: (scored) => scores.add(scored),
-        }),
+        this.#alone(() =>
+          update(policy, dropped ? groups.filter(hasSpread) : groups, {
+            algorithm: algorithmOf(config.train.algorithm),
+            optimizer,
+            epochs: config.train.epochs,
+            minibatches: config.train.minibatches,
+            observe: (scored) => scores.add(scored),
+          })
+        ),
     );
     const gap = await watch.time("sync", async () => {
-      await policy.sync(policy.version);
+      await this.#serve();
       served.add(policy.version);
-      return await probe(groups, { policy, engine: this.#engine });
+      const most = Math.min(PROBE_TOKENS, policy.maxNodes);
+      return await this.#probe(chooseTimelines(groups, most), config);
     });
 
     await watch.time("record", () => recordBatch(step, groups, job, scores));
@@ -184,6 +256,9 @@ export class WebGpuBackbone implements Backbone {
     });
   }
 }
+
+/** Where the versions that a remote engine loads are, in the run directory. */
+const SERVED = "served";
 
 /** Work that is one piece to whoever watches. */
 const WHOLE = { done: 0, total: 0, unit: "" } as const;

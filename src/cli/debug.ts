@@ -1,4 +1,4 @@
-import type { Config } from "../config/mod.ts";
+import { type Config, engineUrls } from "../config/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Debugger, openDebugger } from "../launcher/mod.ts";
 import type { Inspector } from "../runner/mod.ts";
@@ -114,7 +114,9 @@ async function open(
   { screen }: DebugSession,
 ): Promise<Debugger> {
   const { engine } = config;
-  const where = engine.kind === "webgpu" ? "the embedded engine" : engine.url;
+  const where = engine.kind === "webgpu"
+    ? "the embedded engine"
+    : engineUrls(config).join(", ");
   const began = performance.now();
   const debug = await openDebugger(config, {
     view: {

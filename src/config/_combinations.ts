@@ -59,6 +59,13 @@ export function* impossibleCombinations(
         `is missing: engine.kind ${engine.kind} needs the address of a server`,
     };
   }
+  if (engine.kind === "webgpu" && engine.url !== null) {
+    yield {
+      path: ["engine", "url"],
+      message:
+        "is for other kinds than webgpu: set engine.kind to vllm, or leave it out",
+    };
+  }
   if (engine.kind === "openai" && Array.isArray(engine.url)) {
     yield {
       path: ["engine", "url"],
@@ -70,6 +77,20 @@ export function* impossibleCombinations(
       path: ["engine", "kind"],
       message:
         "openai gives no token ids, so nothing can be learnt from it: use --backbone=debug, or another kind",
+    };
+  }
+  if (engine.sleep && rollout.max_staleness > 0) {
+    yield {
+      path: ["engine", "sleep"],
+      message:
+        "cannot stand beside rollout.max_staleness, by which rollouts go on during an update; keep one of the two",
+    };
+  }
+  const { from, to } = engine.paths;
+  if ((from === null) !== (to === null)) {
+    yield {
+      path: ["engine", "paths"],
+      message: "needs both from and to, or neither",
     };
   }
   const algorithm = algorithmOf(train.algorithm);

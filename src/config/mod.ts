@@ -19,8 +19,10 @@ export {
   type LoadConfigOptions,
   loadServeConfig,
 } from "./load_config.ts";
+export { engineUrls } from "./engine_urls.ts";
 export { flagOverride, type Override, parseSet } from "./override.ts";
 export { optimizerOf } from "./optimizer_of.ts";
+export { probeBoundOf } from "./probe_bound_of.ts";
 export { refillsOf } from "./refills_of.ts";
 export type { Config, ServeConfig } from "./schema.ts";
 export type { AlgorithmConfig } from "./sections/algorithm.ts";

@@ -7,6 +7,7 @@
  *
  * @module
  */
+export { AdapterSwitch, type AdapterSwitchOptions } from "./adapter_switch.ts";
 export type * from "./engine.ts";
 export {
   openWebGpu,
@@ -21,5 +22,6 @@ export {
   type Vllm,
   type VllmServer,
 } from "./vllm/open_vllm.ts";
+export type { TokenizedText } from "./vllm/_check_tokenizer.ts";
 export type { VllmStats } from "./vllm/vllm_engine.ts";
 export type { WeightSink } from "./weight_sink.ts";

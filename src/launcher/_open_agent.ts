@@ -5,13 +5,12 @@ import type { Task } from "../reader/mod.ts";
 import { type Group, rollout, type RolloutOptions } from "../rollout/mod.ts";
 import { OpenRunner } from "../runner/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
-import { openModel } from "./_open_model.ts";
-import type { OpenPolicy } from "./_open_policy.ts";
+import { type OpenModel, openModel } from "./_open_model.ts";
 import { openRunner } from "./_open_runner.ts";
 import { samplingOf } from "./_sampling.ts";
 
 /** An agent that can be run: its model, the gateway before it, and the processes of its workflow. */
-export interface Agent extends OpenPolicy, AsyncDisposable {
+export interface Agent extends Omit<OpenModel, "chat" | "shape"> {
   /** What its tokens stand for. */
   readonly tokenizer: Tokenizer;
   /** Runs a group of episodes for each task, within the bounds that the config sets. */
@@ -50,17 +49,17 @@ export async function openAgent(
 ): Promise<Agent> {
   await using opening = new AsyncDisposableStack();
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
-  const { gpu, chat, adapter } = await openModel(
-    config,
-    trained,
-    (memory) => view.show({ event: "memory", ...memory }),
+  const { chat, ...model } = opening.use(
+    await openModel(config, {
+      trained,
+      onMemory: (memory) => view.show({ event: "memory", ...memory }),
+    }),
   );
-  opening.use(gpu);
   const { host, port, public_url } = config.gateway;
   let sessions: OpenRunner | undefined;
   const gateway = opening.use(
     await Gateway.start({
-      engine: gpu.engine,
+      engine: model.engine,
       model: chat,
       host,
       port,
@@ -73,8 +72,7 @@ export async function openAgent(
   if (runner instanceof OpenRunner) sessions = runner;
   const open = opening.move();
   return {
-    gpu,
-    ...(adapter && { adapter }),
+    ...model,
     tokenizer: chat.tokenizer,
     play: (tasks, options) =>
       rollout(tasks, {

@@ -1,8 +1,9 @@
 import { hubIdOf, isHubId } from "../model/hub/mod.ts";
 import { loadTokenizer, type Tokenizer } from "../model/mod.ts";
-import type { Config } from "../config/mod.ts";
-import { ModelError, UserError } from "../errors.ts";
+import { type Config, engineUrls } from "../config/mod.ts";
+import { ModelError } from "../errors.ts";
 import { ChatEndpoint, Gateway, type GatewayOptions } from "../tuner/mod.ts";
+import { apiKeyOf } from "./_api_key.ts";
 import { localModel } from "./local_model.ts";
 import { openModel } from "./_open_model.ts";
 
@@ -46,15 +47,16 @@ export async function openDebugGateway(
       [Symbol.asyncDispose]: () => open.disposeAsync(),
     };
   }
-  const { gpu, chat } = await openModel(await localModel(config), false);
-  opening.use(gpu);
+  const { engine, chat } = opening.use(
+    await openModel(await localModel(config), { trained: false }),
+  );
   const gateway = opening.use(
-    await Gateway.start({ ...listening, engine: gpu.engine, model: chat }),
+    await Gateway.start({ ...listening, engine, model: chat }),
   );
   const open = opening.move();
   return {
     gateway,
-    model: gpu.engine.info.model,
+    model: engine.info.model,
     tokenizer: chat.tokenizer,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
@@ -74,17 +76,11 @@ async function localTokenizer(
   }
 }
 
-function chatEndpoint({ engine, model }: Config): ChatEndpoint {
-  const { url, api_key_env: name } = engine;
-  const apiKey = name === null ? undefined : Deno.env.get(name);
-  if (name !== null && apiKey === undefined) {
-    throw new UserError(
-      `engine.api_key_env names ${name}, which is not set in the environment`,
-    );
-  }
+function chatEndpoint(config: Config): ChatEndpoint {
+  const { engine, model } = config;
   return new ChatEndpoint({
-    url: String(url),
+    url: engineUrls(config)[0]!,
     model: engine.model ?? hubIdOf(model.path) ?? model.path,
-    apiKey,
+    apiKey: apiKeyOf(config),
   });
 }

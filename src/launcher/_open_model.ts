@@ -1,43 +1,102 @@
+import type { RemoteEngine } from "../backbone/mod.ts";
 import type { ServeConfig } from "../config/mod.ts";
+import type { Engine } from "../engine/mod.ts";
 import { ModelError, UserError } from "../errors.ts";
-import { loadModelFolder, type ModelFolder } from "../model/mod.ts";
+import {
+  type AdapterConfig,
+  loadModelFolder,
+  type ModelConfig,
+  type ModelFolder,
+} from "../model/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
+import type { Policy } from "../nn/mod.ts";
 import type { ChatModel } from "../tuner/mod.ts";
-import { type OpenPolicy, openPolicy } from "./_open_policy.ts";
+import { openPolicy } from "./_open_policy.ts";
+import { openServers } from "./_open_servers.ts";
 
-/** A model on the GPU, and what turns its text into tokens and back. */
-export interface OpenModel extends OpenPolicy {
+/** A model that is served, and what turns its text into tokens and back. */
+export interface OpenModel extends AsyncDisposable {
   readonly chat: ChatModel;
+  /** Its architecture's sizes. */
+  readonly shape: ModelConfig;
+  readonly engine: Engine;
+  /** Its weights on the GPU of this program; absent where vLLM serves it and it is not trained. */
+  readonly policy?: Policy;
+  /** Shape of the adapter that stands over the model's own weights; absent where none does. */
+  readonly adapter?: AdapterConfig;
+  /** How the servers behind `engine` get new weights; absent where it is embedded, or nothing is trained. */
+  readonly remote?: RemoteEngine;
+}
+
+/** What a model is opened for. */
+export interface OpenModelOptions {
+  /** Whether its weights will be updated. */
+  readonly trained: boolean;
+  /** Whether its adapter will be exchanged, where train.method is lora. */
+  readonly exchanged?: boolean;
+  /** Is told what memory it will take, before any is taken. */
+  readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
 }
 
 /**
- * Puts the model of `config` on the GPU.
+ * Opens the model of `config`: puts it on the GPU, or connects to the vLLM servers that have it, or both.
  *
- * @param trained Whether its weights will be updated.
- * @param onMemory Is told what memory it will take, before any is taken.
  * @throws {ModelError} If the folder cannot be used, or cannot chat.
  * @throws {DeviceError} If the GPU cannot hold it.
+ * @throws {UserError} If a server cannot be used.
  */
 export async function openModel(
   config: ServeConfig,
-  trained: boolean,
-  onMemory?: (memory: MemoryUse) => void,
+  { trained, exchanged = false, onMemory }: OpenModelOptions,
 ): Promise<OpenModel> {
-  if (config.engine.kind !== "webgpu") {
+  const { engine } = config;
+  if (engine.kind === "openai") {
     throw new UserError(
-      `engine.kind ${config.engine.kind} leads to a server: this command needs the model itself, on the embedded engine`,
+      "engine.kind openai leads to a server that gives no token ids: this command needs webgpu or vllm",
     );
   }
-  const weights = await loadModelFolder(config.model.path);
-  const chat = chatModel(weights);
-  const opened = await openPolicy(config, {
-    weights,
-    trained,
-    sampled: true,
-    episodes: trained,
-    onMemory,
-  });
-  return { ...opened, chat };
+  const folder = await loadModelFolder(config.model.path);
+  const chat = chatModel(folder);
+  const use = { weights: folder, trained, episodes: trained, onMemory };
+  if (engine.kind === "webgpu") {
+    const { gpu, adapter } = await openPolicy(config, {
+      ...use,
+      exchanged,
+      sampled: true,
+    });
+    return {
+      chat,
+      shape: folder.config,
+      engine: gpu.engine,
+      policy: gpu.policy,
+      ...(adapter && { adapter }),
+      [Symbol.asyncDispose]: () => gpu[Symbol.asyncDispose](),
+    };
+  }
+  await using opening = new AsyncDisposableStack();
+  const vllm = opening.use(await openServers(config, { folder, trained }));
+  const policy = trained
+    ? await openPolicy(config, { ...use, sampled: false })
+    : undefined;
+  if (policy) opening.use(policy.gpu);
+  const open = opening.move();
+  return {
+    chat,
+    shape: folder.config,
+    engine: vllm.engine,
+    ...(policy && {
+      policy: policy.gpu.policy,
+      remote: {
+        weights: vllm.weights!,
+        ...(engine.sleep && {
+          sleep: () => vllm.sleep(),
+          wake: () => vllm.wake(),
+        }),
+      },
+    }),
+    ...(policy?.adapter && { adapter: policy.adapter }),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
 
 function chatModel(folder: ModelFolder): ChatModel {

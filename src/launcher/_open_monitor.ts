@@ -32,7 +32,7 @@ export async function openMonitor(
   { run, agent, view }: OpenMonitorOptions,
 ): Promise<Monitor> {
   const { keep_last: last, keep_every: every, ...monitor } = config.monitor;
-  const { gpu, tokenizer } = agent;
+  const { engine, tokenizer } = agent;
   await using opening = new AsyncDisposableStack();
   const records = opening.use(
     await RecordWriter.open(run, {
@@ -40,7 +40,7 @@ export async function openMonitor(
         bytes: tokenizer.tokenBytes(id),
         special: tokenizer.isSpecial(id),
       }),
-      about: { model: gpu.engine.info.model, config: configYaml(config) },
+      about: { model: engine.info.model, config: configYaml(config) },
       retention: {
         ...(last !== null && { last }),
         ...(every !== null && { every }),

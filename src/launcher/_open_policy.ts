@@ -47,7 +47,7 @@ export async function openPolicy(
     ? undefined
     : await loadAdapter(model.adapter, weights.config);
   const merged = trained && train.method === "full" ? given : undefined;
-  const shape = standingAdapter(config, given?.config, trained);
+  const shape = standingAdapter(config, given?.config, use);
   const fitted = await fitPolicy(config, {
     ...use,
     shape: weights.config,

@@ -12,6 +12,8 @@ export interface PolicyUse {
   readonly trained: boolean;
   /** Whether it will be sampled from; if not, no memory is kept for that. */
   readonly sampled: boolean;
+  /** Whether its adapter will be exchanged: it gets one, where train.method is lora. @default false */
+  readonly exchanged?: boolean;
   /** Whether it will be updated from episodes, whose KL term may want the reference. @default false */
   readonly episodes?: boolean;
 }
@@ -20,12 +22,14 @@ export interface PolicyUse {
 export function standingAdapter(
   config: ServeConfig,
   given: AdapterConfig | undefined,
-  trained: boolean,
+  { trained, exchanged = false }: Pick<PolicyUse, "trained" | "exchanged">,
 ): AdapterConfig | undefined {
-  if (!trained) return given;
+  if (!trained && !exchanged) return given;
   return config.train.method === "lora"
     ? given ?? adapterOf(config)
-    : undefined;
+    : trained
+    ? undefined
+    : given;
 }
 
 /** How the policy of `config` is opened: everything but numbers. */

@@ -30,10 +30,11 @@ export interface Chat extends AsyncDisposable {
  */
 export async function openChat(config: ServeConfig): Promise<Chat> {
   await using opening = new AsyncDisposableStack();
-  const { gpu, chat } = await openModel(config, false);
-  opening.use(gpu);
+  const { engine, chat } = opening.use(
+    await openModel(config, { trained: false }),
+  );
   const gateway = opening.use(
-    await Gateway.start({ engine: gpu.engine, model: chat }),
+    await Gateway.start({ engine, model: chat }),
   );
   const session = gateway.openEpisode({
     seed: config.seed,
@@ -42,7 +43,7 @@ export async function openChat(config: ServeConfig): Promise<Chat> {
   const messages: ChatMessage[] = [];
   const open = opening.move();
   return {
-    model: gpu.engine.info.model,
+    model: engine.info.model,
     async say(text, { onText, signal = new AbortController().signal } = {}) {
       const asked: ChatMessage = { role: "user", content: text };
       const { choices } = await session.chat(

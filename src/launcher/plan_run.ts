@@ -38,11 +38,14 @@ export async function planRun(
   const given = adapter === null
     ? undefined
     : await readAdapterConfig((await resolveModel(adapter)).folder);
-  const use = USES[command];
+  const served = USES[command];
+  // Where vLLM samples, this program keeps no memory for it.
+  const sampled = served.sampled && config.engine.kind === "webgpu";
+  const use = { ...served, sampled };
   const fitted = await fitPolicy(config, {
     ...use,
     shape,
-    adapter: standingAdapter(config, given, use.trained),
+    adapter: standingAdapter(config, given, use),
   });
   checkMemory(fitted, config);
   return fitted.memory;

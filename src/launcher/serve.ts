@@ -1,7 +1,9 @@
 import type { ServeConfig } from "../config/mod.ts";
+import { AdapterSwitch } from "../engine/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
-import { openModel } from "./_open_model.ts";
+import { AdapterShelf } from "./_adapter_shelf.ts";
+import { type OpenModel, openModel } from "./_open_model.ts";
 import { samplingOf } from "./_sampling.ts";
 
 /** Where `serve` listens. */
@@ -32,12 +34,18 @@ export async function serve(
   { host = "127.0.0.1", port = 8000, onMemory }: ServeOptions = {},
 ): Promise<Server> {
   await using opening = new AsyncDisposableStack();
-  const { gpu, chat } = await openModel(config, false, onMemory);
-  opening.use(gpu);
-  const modelName = gpu.engine.info.model;
+  const model = opening.use(
+    await openModel(config, { trained: false, exchanged: true, onMemory }),
+  );
+  const { chat } = model;
+  const modelName = model.engine.info.model;
+  const adapters = adapterShelf(model);
+  // With adapters, what is served without one takes its turns with them.
+  const engine = adapters?.engineOf(modelName) ?? model.engine;
   const gateway = opening.use(
     await Gateway.start({
-      engine: gpu.engine,
+      engine,
+      ...(adapters && { adapters }),
       model: chat,
       host,
       port,
@@ -52,4 +60,17 @@ export async function serve(
     model: modelName,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
+}
+
+/** Undefined where the model has no adapter that could be exchanged. */
+function adapterShelf(
+  { engine, policy, adapter, shape }: OpenModel,
+): AdapterShelf | undefined {
+  if (policy === undefined || adapter === undefined) return undefined;
+  const name = engine.info.model;
+  return new AdapterShelf({
+    adapters: new AdapterSwitch({ policy, engine, name }),
+    model: shape,
+    shape: adapter,
+  });
 }

@@ -25,7 +25,8 @@ const BACKBONES: Readonly<
     (agent: Agent) => Backbone
   >
 > = {
-  webgpu: ({ gpu, adapter }) => new WebGpuBackbone({ ...gpu, adapter }),
+  webgpu: ({ policy, engine, adapter, remote }) =>
+    new WebGpuBackbone({ policy: policy!, engine, adapter, remote }),
 };
 
 /**

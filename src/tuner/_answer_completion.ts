@@ -18,6 +18,7 @@ import { ReplyReader } from "./_reply_reader.ts";
 import { sampleReply } from "./_sample_reply.ts";
 import { callSampling } from "./_sampling.ts";
 import { toApiError } from "./_to_api_error.ts";
+import type { AdapterHost } from "./adapter_host.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatModel } from "./chat_model.ts";
 
@@ -27,6 +28,8 @@ export interface AnswerCompletionOptions {
   readonly model: ChatModel;
   /** The name that requests send as `model`. */
   readonly modelName: string;
+  /** Serves adapters under names of their own; undefined where there are none. */
+  readonly adapters: AdapterHost | undefined;
   /** Where a request says nothing. */
   readonly sampling: NonNullable<OpenEpisodeOptions["sampling"]>;
   readonly now: () => number;
@@ -56,13 +59,15 @@ export async function answerCompletion(
   signal: AbortSignal,
   options: AnswerCompletionOptions,
 ): Promise<Response> {
-  const { model, modelName, limit, now, onError } = options;
+  const { model, limit, now, onError } = options;
   const request = parseCompletionRequest(body, model.tokenizer);
-  checkModel(request.model, modelName);
+  const modelName = request.model ?? options.modelName;
+  const engine = options.adapters?.engineOf(modelName) ?? options.engine;
+  if (engine === options.engine) checkModel(request.model, options.modelName);
   const gone = new AbortController();
   signal.addEventListener("abort", () => gone.abort(), { once: true });
   const id = `cmpl-${crypto.randomUUID().replaceAll("-", "")}`;
-  const completing = { ...options, request, id, cancel: gone };
+  const completing = { ...options, engine, request, id, cancel: gone };
   const writing: CompletionWriting = {
     request,
     tokenizer: model.tokenizer,

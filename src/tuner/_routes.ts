@@ -23,7 +23,10 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
   readonly maxInFlight: number;
   /** What is served to everybody by vLLM's interface too; undefined where it is not. */
   readonly serving:
-    | Pick<ServingOptions, "engine" | "model" | "modelName" | "sampling">
+    | Pick<
+      ServingOptions,
+      "engine" | "model" | "modelName" | "sampling" | "adapters"
+    >
     | undefined;
   /** Answers requests that no route is for. */
   readonly fallback:

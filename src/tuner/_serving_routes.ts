@@ -4,6 +4,7 @@ import {
   answerCompletion,
   type AnswerCompletionOptions,
 } from "./_answer_completion.ts";
+import { loadLoraAdapter, unloadLoraAdapter } from "./_adapter_routes.ts";
 import type { JsonBody } from "./_dialect.ts";
 import { readJson } from "./_read_json.ts";
 import { detokenize, tokenize } from "./_tokenize.ts";
@@ -44,14 +45,9 @@ export function addServingRoutes(app: Hono, options: ServingOptions): void {
   );
   post("/tokenize", (body) => tokenize(body, model, engine.info.maxContext));
   post("/detokenize", (body) => detokenize(body, model));
-  for (const path of ["/v1/load_lora_adapter", "/v1/unload_lora_adapter"]) {
-    post(path, () => {
-      throw new ApiError(
-        400,
-        "Adapters cannot be exchanged here: serve a model folder that has the adapter merged into it",
-      );
-    });
-  }
+  const lora = { adapters: options.adapters, modelName };
+  post("/v1/load_lora_adapter", (body) => loadLoraAdapter(body, lora));
+  post("/v1/unload_lora_adapter", (body) => unloadLoraAdapter(body, lora));
   app.get("/v1/models", ({ json }) => json(modelList(options)));
   app.get("/version", ({ json }) => json({ version: VLLM_VERSION }));
   const startedAt = now() / 1000;
@@ -61,7 +57,9 @@ export function addServingRoutes(app: Hono, options: ServingOptions): void {
   );
 }
 
-function modelList({ engine, modelName, now }: ServingOptions): JsonBody {
+function modelList(
+  { engine, modelName, now, adapters }: ServingOptions,
+): JsonBody {
   const model = {
     id: modelName,
     object: "model",
@@ -71,7 +69,13 @@ function modelList({ engine, modelName, now }: ServingOptions): JsonBody {
     parent: null,
     max_model_len: engine.info.maxContext,
   };
-  return { object: "list", data: [model] };
+  const loaded = [...adapters?.loaded ?? []].map(([id, root]) => ({
+    ...model,
+    id,
+    root,
+    parent: modelName,
+  }));
+  return { object: "list", data: [model, ...loaded] };
 }
 
 /** Gauges in Prometheus' text form, under vLLM's names. */

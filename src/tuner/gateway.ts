@@ -6,6 +6,7 @@ import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
 import { type Backend, Session } from "./_session.ts";
 import { createRoutes } from "./_routes.ts";
+import type { AdapterHost } from "./adapter_host.ts";
 import type { ChatEndpoint } from "./chat_endpoint.ts";
 import type { ChatModel } from "./chat_model.ts";
 import type { EpisodeSession, OpenEpisodeOptions } from "./episode_session.ts";
@@ -23,6 +24,8 @@ export interface GatewayOptions extends GatewayServing {
   readonly open?: boolean;
   /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
   readonly sampling?: OpenEpisodeOptions["sampling"];
+  /** Loads adapters over vLLM's interface, at an open gateway. */
+  readonly adapters?: AdapterHost;
   /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
   readonly templateVariables?: Readonly<Record<string, unknown>>;
 }
@@ -94,6 +97,7 @@ export class Gateway {
           model: served.model,
           modelName: options.modelName ?? "policy",
           sampling: served.sampling ?? {},
+          adapters: served.adapters,
         }
         : undefined,
     });

@@ -15,6 +15,7 @@
  *
  * @module
  */
+export type { AdapterHost } from "./adapter_host.ts";
 export { ApiError } from "./api_error.ts";
 export type { ApiErrorOptions, ApiErrorStatus } from "./api_error.ts";
 export type {

@@ -4,7 +4,7 @@ import {
   latestCheckpoint,
   WebGpuBackbone,
 } from "../../src/backbone/mod.ts";
-import { EngineError, UserError } from "../../src/errors.ts";
+import { UserError } from "../../src/errors.ts";
 import type {
   Evaluation,
   RunEvent,
@@ -155,7 +155,7 @@ Deno.test("WebGpuBackbone.run() ends where the engine serves other weights", asy
   };
   await assertRejects(
     () => train(process),
-    EngineError,
+    UserError,
     "does not serve the trained weights",
   );
 });

@@ -29,7 +29,7 @@ const LOAD_MS = 1_800_000;
 export class FullWeights implements ServedWeights, WeightSink {
   readonly kind = "full";
   readonly #options: FullWeightsOptions;
-  readonly #folders = new Set<string>();
+  readonly #published = new Set<string>();
   #version: number;
   /** As the servers call it; undefined while they serve what they were started with. */
   #path: string | undefined;
@@ -51,19 +51,23 @@ export class FullWeights implements ServedWeights, WeightSink {
     return this.#version;
   }
 
+  get folders(): readonly string[] {
+    return [...this.#published].slice(-1);
+  }
+
   lease(): Lease {
     return { model: this.#options.model, version: this.#version, release() {} };
   }
 
   async publish(folder: string, version: number): Promise<void> {
     const { servers, gate, paths } = this.#options;
-    if (version <= this.#version || this.#folders.has(folder)) {
+    if (version <= this.#version || this.#published.has(folder)) {
       throw new EngineError(
         `Cannot publish ${folder} as policy version ${version}: each version is larger than the ` +
           `one before (${this.#version}), and has a folder of its own`,
       );
     }
-    this.#folders.add(folder);
+    this.#published.add(folder);
     await gate.close();
     try {
       this.#path = serverPath(folder, paths);

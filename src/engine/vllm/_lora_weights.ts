@@ -26,6 +26,8 @@ export interface LoraWeightsOptions {
 interface Adapter {
   readonly version: number;
   readonly name: string;
+  /** Undefined for the base model. */
+  readonly folder?: string;
   /** As the servers call it. */
   readonly path: string;
   /** Generations that use it. */
@@ -62,6 +64,10 @@ export class LoraWeights implements ServedWeights, WeightSink {
     return this.#adapters.at(-1)!.version;
   }
 
+  get folders(): readonly string[] {
+    return this.#published().map(({ folder }) => folder!);
+  }
+
   lease(): Lease {
     const adapter = this.#adapters.at(-1)!;
     adapter.leases++;
@@ -85,6 +91,7 @@ export class LoraWeights implements ServedWeights, WeightSink {
     const adapter = {
       version,
       name: `${prefix}-v${version}`,
+      folder,
       path: serverPath(folder, paths),
       leases: 0,
     };
@@ -105,7 +112,7 @@ export class LoraWeights implements ServedWeights, WeightSink {
   }
 
   #published(): Adapter[] {
-    return this.#adapters.filter(({ path }) => path !== "");
+    return this.#adapters.filter(isPublished);
   }
 
   async #removeOld(): Promise<void> {
@@ -115,8 +122,9 @@ export class LoraWeights implements ServedWeights, WeightSink {
     for (const adapter of old) {
       this.#adapters.splice(this.#adapters.indexOf(adapter), 1);
     }
-    const unloaded = old.filter(({ path }) => path !== "");
-    await Promise.all(unloaded.map((adapter) => this.#unload(adapter)));
+    await Promise.all(
+      old.filter(isPublished).map((adapter) => this.#unload(adapter)),
+    );
   }
 
   /** A server that cannot be reached now has forgotten the adapter when it comes back. */
@@ -128,6 +136,10 @@ export class LoraWeights implements ServedWeights, WeightSink {
       ),
     );
   }
+}
+
+function isPublished({ folder }: Adapter): boolean {
+  return folder !== undefined;
 }
 
 async function load(server: Server, { name, path }: Adapter): Promise<void> {

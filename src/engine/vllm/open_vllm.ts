@@ -8,6 +8,7 @@ import { wrongLogprobs } from "./_logprobs_mode.ts";
 import { LoraWeights } from "./_lora_weights.ts";
 import { type ProbedServer, probeServer } from "./_probe_server.ts";
 import type { PathMapping, ServedWeights } from "./_served_weights.ts";
+import { checkTokenizer, type TokenizedText } from "./_check_tokenizer.ts";
 import { Server } from "./_server.ts";
 import { ServerPool } from "./_server_pool.ts";
 import { VllmEngine, type VllmStats } from "./vllm_engine.ts";
@@ -20,6 +21,8 @@ export interface OpenVllmOptions {
   readonly model?: string;
   /** Sent as bearer token, where the servers ask for one. */
   readonly apiKey?: string;
+  /** A text, and the tokens that the servers must see in it: that they have the same tokenizer. */
+  readonly sample?: TokenizedText;
   /** What weights will be published; without it, the servers serve what they have. */
   readonly weights?: "lora" | "full";
   /** Policy version of the weights that the servers were started with. @default {0} */
@@ -76,7 +79,7 @@ export interface VllmServer extends Omit<ProbedServer, "load"> {
  * @throws {UserError} If one is away, lacks something, or serves another model than the others.
  */
 export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
-  const { urls, apiKey, weights: kind, sleeps = false } = options;
+  const { urls, apiKey, weights: kind, sleeps = false, sample } = options;
   if (urls.length === 0) throw new UserError("engine.url names no server");
   const servers = [...new Set(urls.map(originOf))].map((url) =>
     new Server({
@@ -92,6 +95,10 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
   );
   const { model, maxContext, logprobsMode } = agreed(servers, probed);
   checkSampling(servers, probed, options.sampling);
+  if (sample !== undefined) {
+    const check = { model, ...sample };
+    await Promise.all(servers.map((server) => checkTokenizer(server, check)));
+  }
 
   const gate = new Gate();
   const weights = servedWeights(servers, { ...options, model, gate });

@@ -101,24 +101,22 @@ export class VllmEngine implements Engine {
     sequences: readonly (readonly number[])[],
   ): Promise<Float32Array[]> {
     const { gate, weights, servers } = this.#parts;
-    // vLLM 0.32 on CPUs dies of prompt logprobs beside other requests once adapters can be loaded.
-    const alone = weights.sink?.kind === "lora";
-    await (alone ? gate.close() : gate.enter());
+    // vLLM 0.32 on CPUs with --enable-lora dies of prompt logprobs beside another request.
+    await gate.close();
     const { model, release } = weights.lease();
-    const scored: Promise<Float32Array>[] = [];
+    const scored: Float32Array[] = [];
     try {
-      for (const [at, tokens] of sequences.entries()) {
-        // In turn, so that a probe of the served weights sees every server.
-        const server = servers[at % servers.length]!;
-        scored.push(scoreSequence(server, { model, tokens }));
-        if (alone) await scored[at];
-      }
-      return await Promise.all(scored);
+      // In turn, so that a probe of the served weights sees every server.
+      await Promise.all(servers.map(async (server, first) => {
+        for (let at = first; at < sequences.length; at += servers.length) {
+          const tokens = sequences[at]!;
+          scored[at] = await scoreSequence(server, { model, tokens });
+        }
+      }));
+      return scored;
     } finally {
-      await Promise.allSettled(scored);
       release();
-      if (alone) gate.open();
-      else gate.leave();
+      gate.open();
     }
   }
 

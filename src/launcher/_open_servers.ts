@@ -1,0 +1,58 @@
+import { engineUrls, type ServeConfig } from "../config/mod.ts";
+import { openVllm, type Vllm } from "../engine/mod.ts";
+import type { ModelFolder } from "../model/mod.ts";
+import { apiKeyOf } from "./_api_key.ts";
+import { samplingOf } from "./_sampling.ts";
+
+/** What the servers are for. */
+export interface OpenServersOptions {
+  /** The model that they must serve. */
+  readonly folder: ModelFolder;
+  /** Whether the weights they serve will be updated. */
+  readonly trained: boolean;
+}
+
+/** Version of what a server has loaded by itself: it comes before the policy's first. */
+const UNTRAINED = -1;
+/** What tokenizers tell apart that are not the same: words, digits, spaces, other scripts. */
+const SAMPLE = "The agent's answer: 12 + 345 = 357\n\n\tnaïve café, 東京 🙂";
+
+/**
+ * Connects to the vLLM servers of `config`; an adapter that it names is published to them, unless it
+ * will be trained.
+ *
+ * @throws {UserError} If one is away, lacks something, or serves another model.
+ */
+export async function openServers(
+  config: ServeConfig,
+  { folder, trained }: OpenServersOptions,
+): Promise<Vllm> {
+  const { engine, model, rollout, train } = config;
+  const { from, to } = engine.paths;
+  const apiKey = apiKeyOf(config);
+  const weights = trained
+    ? train.method
+    : model.adapter === null
+    ? undefined
+    : "lora";
+  await using opening = new AsyncDisposableStack();
+  const vllm = opening.use(
+    await openVllm({
+      urls: engineUrls(config),
+      ...(engine.model !== null && { model: engine.model }),
+      ...(apiKey !== undefined && { apiKey }),
+      ...(weights !== undefined && { weights, version: UNTRAINED }),
+      staleness: trained ? rollout.max_staleness : 0,
+      ...(from !== null && to !== null && { paths: { from, to } }),
+      sample: { text: SAMPLE, tokens: folder.tokenizer.encode(SAMPLE) },
+      sampling: samplingOf(config),
+      sleeps: trained && engine.sleep,
+      maxInFlight: engine.max_batch,
+    }),
+  );
+  if (!trained && model.adapter !== null) {
+    await vllm.weights!.publish(model.adapter, 0);
+  }
+  opening.move();
+  return vllm;
+}
