@@ -1,4 +1,4 @@
-import { AdapterSwitch } from "../engine/mod.ts";
+import type { AdapterSwitch } from "../engine/mod.ts";
 import { ModelError } from "../errors.ts";
 import {
   type AdapterConfig,
