@@ -1,5 +1,6 @@
 import type { TaskCursorState } from "../reader/mod.ts";
 import type { Group } from "../rollout/mod.ts";
+import { traced } from "../telemetry/mod.ts";
 import { refillOf } from "./_refill.ts";
 import type { Job } from "./types.ts";
 
@@ -67,11 +68,14 @@ export class RolloutsAhead implements AsyncDisposable {
     const end = AbortSignal.any(ends);
     end.throwIfAborted();
     const refill = refillOf(config, tasks);
-    const groups = await rollout(tasks.next(config.rollout.batch_tasks), {
-      step,
-      signal: end,
-      ...(refill && { refill }),
-    });
+    const drawn = tasks.next(config.rollout.batch_tasks);
+    const options = { step, signal: end, ...(refill && { refill }) };
+    const attributes = { "astuner.step": step };
+    const groups = await traced(
+      "batch",
+      { attributes },
+      () => rollout(drawn, options),
+    );
     return { groups, drawn: tasks.state() };
   }
 

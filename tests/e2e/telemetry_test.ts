@@ -83,9 +83,9 @@ Deno.test("train tells a collector of its steps, episodes and calls, each within
     for (const episode of episodes) {
       const reward = attribute(episode, "astuner.reward");
       assertTrue(reward === 0 || reward === 1, `reward ${reward}`);
-      const rollout = collector.parentOf(episode)!;
-      assertEquals(rollout.name, "rollout");
-      const step = collector.parentOf(rollout)!;
+      const batch = collector.parentOf(episode)!;
+      assertEquals(batch.name, "batch");
+      const step = collector.parentOf(batch)!;
       assertEquals([step.name, attribute(step, "astuner.step")], ["step", 1]);
       const train = collector.parentOf(step)!;
       assertEquals([train.name, train.parentSpanId ?? ""], ["train", ""]);
