@@ -2,6 +2,10 @@ import type { Json } from "./_requests.ts";
 
 /** A reply, in the fields of a chat completion's chunks. */
 export interface EndpointReply {
+  /** Chunks of what the model thinks first. */
+  readonly thoughts?: readonly string[];
+  /** Sends everything at once, though a stream was asked for. */
+  readonly whole?: boolean;
   /** Chunks of text. */
   readonly texts?: readonly string[];
   readonly toolCalls?: readonly {
@@ -62,7 +66,8 @@ function error(status: number, message: string): Response {
 }
 
 function streamed(reply: EndpointReply, { return_token_ids }: Json): Response {
-  const { texts = [], toolCalls = [], breaksOff, status } = reply;
+  const { texts = [], thoughts = [], toolCalls = [], ...how } = reply;
+  const { breaksOff, status, whole } = how;
   if (status !== undefined) return error(status, "The model is unwell");
   const ids = return_token_ids ? reply.ids : undefined;
   const calls = toolCalls.flatMap(({ id, name, arguments: json }, index) => [
@@ -73,10 +78,18 @@ function streamed(reply: EndpointReply, { return_token_ids }: Json): Response {
   ]);
   const deltas = [
     { role: "assistant" },
+    ...thoughts.map((reasoning_content) => ({ reasoning_content })),
     ...texts.map((content) => ({ content })),
     ...calls,
   ];
   const finish_reason = toolCalls.length > 0 ? "tool_calls" : "stop";
+  if (whole) {
+    const message = { role: "assistant", content: texts.join("") };
+    return Response.json({
+      choices: [{ index: 0, message, finish_reason }],
+      usage: { prompt_tokens: 11, completion_tokens: 3 },
+    });
+  }
   const chunks = [
     ...deltas.map((delta) => ({ choices: [{ index: 0, delta }] })),
     ...breaksOff ? [] : [

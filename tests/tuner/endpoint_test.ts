@@ -110,6 +110,47 @@ Deno.test("Gateway leaves out what an endpoint refuses, and asks for it no more"
   );
 });
 
+Deno.test("Gateway streams what an endpoint sends at once", async () => {
+  await withEpisode(
+    () => ({ texts: ["It is 2"], whole: true }),
+    async (session) => {
+      const { baseUrl: baseURL, apiKey, model } = session;
+      const client = new OpenAI({ baseURL, apiKey });
+      const { choices } = await client.chat.completions
+        .stream({ model, messages: [{ role: "user", content: "1 + 1?" }] })
+        .finalChatCompletion();
+      assertEquals(choices[0]!.message.content, "It is 2");
+    },
+  );
+});
+
+Deno.test("Gateway joins an endpoint's reasoning to the reply, and sends it apart where asked", async () => {
+  const reply = { thoughts: ["One and ", "one"], texts: ["It ", "is 2"] };
+  await withEpisode(() => reply, async (session) => {
+    const message = async (body: Json): Promise<Json> =>
+      (await (await postChat(session, body)).json()).choices[0].message;
+    const joined = await message({});
+    assertEquals(joined.content, "<think>\nOne and one\n</think>\n\nIt is 2");
+    const apart = await message({ separate_reasoning: true });
+    assertEquals(
+      [apart.reasoning_content, apart.content],
+      ["One and one", "It is 2"],
+    );
+    const body = { stream: true, separate_reasoning: true };
+    const streamed = await (await postChat(session, body)).text();
+    const deltas = streamed.split("\n").filter((line) =>
+      line.startsWith("data: {")
+    )
+      .map((line) => JSON.parse(line.slice(6)).choices[0]?.delta ?? {});
+    const all = (field: string) =>
+      deltas.map((delta) => delta[field] ?? "").join("");
+    assertEquals(
+      [all("reasoning_content"), all("content")],
+      ["One and one", "It is 2"],
+    );
+  });
+});
+
 Deno.test("Gateway tells the agent in whose words an endpoint failed", async () => {
   const failures: readonly [EndpointReply, number, string][] = [
     [{ status: 500 }, 503, "answered 500: The model is unwell"],
