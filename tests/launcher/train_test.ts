@@ -46,6 +46,12 @@ async function withFolder(
   }
 }
 
+// deno-lint-ignore no-explicit-any -- a test looks into records of several kinds
+async function linesOf(path: string): Promise<any[]> {
+  const text = await Deno.readTextFile(path);
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
+
 Deno.test("train() leaves a run that evaluate() can measure", async () => {
   await withFolder(async (folder) => {
     const run = join(folder, "run");
@@ -113,6 +119,42 @@ Deno.test("train() ends at once when its signal is aborted", async () => {
     const error = await train(config, { view, signal: kill.signal })
       .catch((error: unknown) => error);
     assertEquals(error, kill.signal.reason);
+  });
+});
+
+Deno.test("train() rolls out ahead of the update, and is stopped and resumed as otherwise", async () => {
+  await withFolder(async (folder) => {
+    const run = join(folder, "run");
+    const config = await small(run, [
+      "train.steps=4",
+      "rollout.max_staleness=1",
+      "tasks.validation=null",
+    ]);
+    const stop = new AbortController();
+    const view = new Shown();
+    const shown = view.show.bind(view);
+    view.show = (event) => {
+      shown(event);
+      if (event.event === "step" && event.step === 2) stop.abort();
+    };
+    const stopped = await train(config, { view, stop: stop.signal });
+    assertEquals([stopped.steps, stopped.finished], [2, false]);
+    const resumed = await train(config, { view: new Shown(), resume: run });
+    assertEquals([resumed.steps, resumed.finished], [4, true]);
+
+    const metrics = await linesOf(join(run, "metrics.jsonl"));
+    assertEquals(metrics.map(({ step }) => step), [1, 2, 3, 4]);
+    for (const { step, tooStaleTokens } of metrics) {
+      assertEquals(tooStaleTokens, 0);
+      const file = `${String(step).padStart(6, "0")}-train.jsonl`;
+      const episodes = await linesOf(join(run, "episodes", file));
+      assertEquals(episodes.length, 16);
+      const newest = Number(metrics[step - 2]?.policyVersion ?? 0);
+      const before = Number(metrics[step - 3]?.policyVersion ?? 0);
+      for (const call of episodes.flatMap(({ tree }) => tree.calls)) {
+        assertTrue([newest, before].includes(call.policyVersion));
+      }
+    }
   });
 });
 
