@@ -33,6 +33,16 @@ const SHAPES: readonly GemmShape[] = [
     dtype: "f16",
   },
   {
+    mode: "NT",
+    M: 21,
+    N: 36,
+    K: 20,
+    a: { stride: 32, first: 8 },
+    // Where a binding may begin.
+    c: { stride: 128, first: 64 },
+    dtype: "bf16",
+  },
+  {
     mode: "NN",
     M: 21,
     N: 36,
