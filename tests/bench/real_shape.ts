@@ -57,6 +57,7 @@ await using gpu = await openWebGpu({
     weights: adapter,
   },
   maxNodes: TRAINED,
+  recompute: flags.recompute,
   maxBatch: 1,
   maxContext: 512,
   cacheTokens: 512,
