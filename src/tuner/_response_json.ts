@@ -23,14 +23,21 @@ export function responseJson(
   completion: ChatCompletion,
   options: ResponseOptions,
 ): JsonBody {
+  return endedResponse(completion, outputItems(completion, options), options);
+}
+
+/** The items of a response: its words, if it has any, and its tool calls. */
+export function outputItems(
+  completion: ChatCompletion,
+  options: ResponseOptions,
+): (JsonBody & { readonly id: string })[] {
   const [choice] = completion.choices;
   const { content, toolCalls } = choice!;
   const id = responseId(completion.id);
   const text = content !== "" || toolCalls.length === 0
     ? [messageItem(id, content, askedLogprobs(choice!, options))]
     : [];
-  const output = [...text, ...toolCalls.map(callItem)];
-  return endedResponse(completion, output, options);
+  return [...text, ...toolCalls.map(callItem)];
 }
 
 /** A response that has ended, with its output and usage. */
@@ -93,7 +100,7 @@ export function messageItem(
   response: string,
   text: string,
   logprobs: readonly JsonBody[],
-): JsonBody {
+): JsonBody & { readonly id: string } {
   return {
     id: messageId(response),
     type: "message",
@@ -117,7 +124,9 @@ export function textPart(
 }
 
 /** The item that holds a tool call. */
-export function callItem(call: IdentifiedToolCall): JsonBody {
+export function callItem(
+  call: IdentifiedToolCall,
+): JsonBody & { readonly id: string } {
   const { name, arguments: json } = call.function;
   return {
     id: call.id.replace(/^call_/, "fc_"),

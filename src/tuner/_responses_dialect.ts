@@ -4,7 +4,7 @@ import { parseBody } from "./_parse_body.ts";
 import { ResponseStore } from "./_response_store.ts";
 import { responsesInput } from "./_responses_input.ts";
 import { type ResponsesBody, responsesSchema } from "./_responses_schema.ts";
-import { responseId, responseJson } from "./_response_json.ts";
+import { outputItems, responseId, responseJson } from "./_response_json.ts";
 import { ResponseWriter } from "./_response_writer.ts";
 import type { ApiError } from "./api_error.ts";
 import type { ChatCompletion } from "./chat_completion.ts";
@@ -26,14 +26,18 @@ export function responsesDialect(): Dialect {
       const earlier = previous === undefined
         ? []
         : store.conversation(previous);
-      const news = responsesInput(asked.input);
+      const news = responsesInput(
+        asked.input,
+        (id, param) => store.item(id, param),
+      );
       const chat = chatRequest(asked, [...earlier, ...news]);
+      const options = { asked, ...context };
       const keep = (completion: ChatCompletion) => {
         if (asked.store === false) return;
         const messages = [...news, replyMessage(completion)];
-        store.add(responseId(completion.id), { previous, messages });
+        const items = outputItems(completion, options);
+        store.add(responseId(completion.id), { previous, messages, items });
       };
-      const options = { asked, ...context };
       return {
         chat,
         answer(completion) {

@@ -21,10 +21,12 @@ interface Turn {
  * A reply with words and tool calls stands in the input as several items; those between two other
  * items become one assistant's message again. Reasoning items are left out.
  *
+ * @param findItem The item of an earlier response that stands behind an `item_reference`.
  * @throws {ApiError} 400 if an item is none, or holds something else than text.
  */
 export function responsesInput(
   input: ResponsesBody["input"],
+  findItem: (id: string, param: string) => unknown,
 ): readonly ChatMessage[] {
   if (typeof input === "string") return [{ role: "user", content: input }];
   const messages: ChatMessage[] = [];
@@ -35,8 +37,15 @@ export function responsesInput(
   };
   for (const [index, value] of input.entries()) {
     const at = ["input", index];
-    const item = parseBody(responsesItemSchema, value, at);
-    if (item.type === "reasoning") continue;
+    const given = parseBody(responsesItemSchema, value, at);
+    const item = given.type === "item_reference"
+      ? parseBody(
+        responsesItemSchema,
+        findItem(given.id, `input[${index}].id`),
+        at,
+      )
+      : given;
+    if (item.type === "reasoning" || item.type === "item_reference") continue;
     if (item.type === "function_call") {
       turn ??= { content: "", calls: [], closed: false };
       turn.calls.push(toolCall(item));

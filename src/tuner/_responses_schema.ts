@@ -27,9 +27,20 @@ const functionCallOutput = z.looseObject({
 
 const reasoning = z.looseObject({ type: z.literal("reasoning") });
 
-const item = z.union([message, functionCall, functionCallOutput, reasoning], {
+const itemReference = z.looseObject({
+  type: z.literal("item_reference"),
+  id: z.string(),
+});
+
+const item = z.union([
+  message,
+  functionCall,
+  functionCallOutput,
+  reasoning,
+  itemReference,
+], {
   error:
-    'must be a message, or of type "function_call", "function_call_output" or "reasoning"',
+    'must be a message, or of type "function_call", "function_call_output", "reasoning" or "item_reference"',
 });
 
 const tool = z.looseObject({

@@ -31,6 +31,13 @@ Deno.test(".ci/run ends with the count of tests, and with their exit code", asyn
     await lastLine("FAILED | 5 passed | 12 failed (2s)", 1),
     ["5 passed, 12 failed", 1],
   );
+  assertEquals(
+    await lastLine(
+      "ok | 16 passed | 0 failed (9s)\nok | 4 passed | 0 failed (2s)",
+      0,
+    ),
+    ["20 passed, 0 failed", 0],
+  );
 });
 
 Deno.test(".ci/run counts a failed check, and tests that never ran, as a failure", async () => {

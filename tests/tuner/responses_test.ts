@@ -128,6 +128,41 @@ Deno.test("/v1/responses goes on from an earlier response, and names one that it
   assertEquals([error.status, error.param], [404, "previous_response_id"]);
 });
 
+Deno.test("/v1/responses takes references for the items that it gave", async () => {
+  await using test = await startGateway((_, index) => ({
+    text: index === 0 ? `Look:\n${CALL(1)}` : "42",
+  }));
+  const client = clientOf(test);
+  const ask = { model: "policy", tools: [TOOL] };
+  const first = await client.responses.create({ ...ask, input: "6*7?" });
+  const references = first.output.map(({ id }) => ({
+    type: "item_reference" as const,
+    id: id!,
+  }));
+  assertEquals(references.length, 2);
+  const call = first.output[1] as { readonly call_id: string };
+  const input: OpenAI.Responses.ResponseInput = [
+    { role: "user", content: "6*7?" },
+    ...references,
+    {
+      type: "function_call_output",
+      call_id: call.call_id,
+      output: "42",
+    },
+  ];
+  await client.responses.create({ ...ask, input });
+  assertEquals(timelines(test), [2, 1]);
+  const error = await assertRejects(
+    () =>
+      client.responses.create({
+        ...ask,
+        input: [{ type: "item_reference", id: "msg_x" }],
+      }),
+    APIError,
+  );
+  assertEquals([error.status, error.param], [404, "input[0].id"]);
+});
+
 Deno.test("/v1/responses says what was cut, and refuses what it cannot do", async () => {
   await using test = await startGateway({ text: "Hello you" });
   const client = clientOf(test);
@@ -143,7 +178,7 @@ Deno.test("/v1/responses says what was cut, and refuses what it cannot do", asyn
     [{ tools: [{ type: "web_search" }] }, "tools\\[0\\].type"],
     [{ text: { format: { type: "json_object" } } }, "response_format"],
     [{ background: true }, "background"],
-    [{ input: [{ type: "item_reference", id: "x" }] }, "input\\[0\\]"],
+    [{ input: [{ type: "image_generation_call" }] }, "input\\[0\\]"],
     [
       { input: [{ role: "user", content: [{ type: "input_image" }] }] },
       "input_image",

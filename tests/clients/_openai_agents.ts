@@ -1,0 +1,1 @@
+export { Agent, OpenAIProvider, Runner, tool } from "npm:@openai/agents@0.20.0";
