@@ -22,7 +22,8 @@ export function callAccounts(
   return tree.calls.map((call, at) => {
     const hasTokens = call.leaf >= 0;
     const byTokens = tokens.find(call, at + 1);
-    const { continues: byMessages, ...said } = talk.hear(call.id, at + 1);
+    const heard = talk.hear(call.id, at + 1);
+    const { continues: byMessages, rewritten, ...said } = heard;
     const continues = hasTokens ? byTokens : byMessages;
     const branch = branchOf(call, textOf);
     const untrainable = call.untrainable ?? null;
@@ -43,7 +44,10 @@ export function callAccounts(
       continues,
       branch,
       untrainable,
-      verdict: callVerdict({ continues, branch, untrainable, hasTokens }),
+      verdict: callVerdict(
+        { continues, branch, untrainable },
+        hasTokens ? undefined : { rewritten },
+      ),
     };
   });
 }
@@ -66,6 +70,21 @@ class Continuations {
   }
 }
 
+/** What a call says and is told, in messages. */
+interface Heard
+  extends Pick<CallAccount, "sent" | "sentBefore" | "reply" | "continues"> {
+  /** Place of the first message of the model's that it did not say so; null where there is none. */
+  readonly rewritten: number | null;
+}
+
+const NOTHING_HEARD: Heard = {
+  sent: [],
+  sentBefore: 0,
+  reply: null,
+  continues: null,
+  rewritten: null,
+};
+
 /** Follows what is said, call by call. */
 class Talk {
   readonly #tree: MessageTree | undefined;
@@ -80,17 +99,20 @@ class Talk {
   hear(
     id: string,
     number: number,
-  ): Pick<CallAccount, "sent" | "sentBefore" | "reply" | "continues"> {
+  ): Heard {
     const nodes = this.#tree?.nodes ?? [];
     const found = this.#tree?.find(id);
     if (found === undefined) {
-      return { sent: [], sentBefore: 0, reply: null, continues: null };
+      return NOTHING_HEARD;
     }
     const path: number[] = [];
     for (let at = found.prompt; at >= 0; at = nodes[at]!.parent) {
       path.unshift(at);
     }
     const sent = path.filter((node) => !this.#heard.has(node));
+    // Where it leaves what was said before; a model's own message there was changed.
+    const parting = path.findIndex((node) => !this.#heard.has(node));
+    const role = parting > 0 ? nodes[path[parting]!]!.message.role : undefined;
     const last = path.findLast((node) => this.#replies.has(node));
     for (const node of path) this.#heard.add(node);
     this.#heard.add(found.reply);
@@ -100,6 +122,7 @@ class Talk {
       sentBefore: path.length - sent.length,
       reply: nodes[found.reply]!.message,
       continues: last === undefined ? null : this.#replies.get(last)!,
+      rewritten: role === "assistant" ? parting : null,
     };
   }
 }

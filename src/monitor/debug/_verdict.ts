@@ -12,22 +12,31 @@ const CAUSES: Readonly<Record<BranchKind, string>> = {
   "new-conversation": "it opens another conversation",
 };
 
-/** A call's place among the others, in words. */
+/**
+ * A call's place among the others, in words.
+ *
+ * @param said What its messages tell, where it has no tokens that could.
+ */
 export function callVerdict(
-  { continues, branch, untrainable, hasTokens }:
-    & Pick<CallAccount, "continues" | "branch" | "untrainable">
-    & { readonly hasTokens: boolean },
+  { continues, branch, untrainable }: Pick<
+    CallAccount,
+    "continues" | "branch" | "untrainable"
+  >,
+  said?: { readonly rewritten: number | null },
 ): string {
   const from = continues === null ? "" : ` call ${continues}`;
   const place = branch !== null
     ? `branches${from && ` off${from}`} after ${branch.depth} tokens: ${
       causeOf(branch)
     }`
+    : said && said.rewritten !== null
+    ? `would branch by its messages: message ${said.rewritten} is not what was said there; ` +
+      "send earlier replies back as they came"
     : continues === null
     ? "opens a timeline"
-    : hasTokens
-    ? `merges with${from}`
-    : `goes on from${from} by its messages`;
+    : said
+    ? `goes on from${from} by its messages`
+    : `merges with${from}`;
   return untrainable === null
     ? place
     : `${place}; not learnt from: ${untrainable}`;

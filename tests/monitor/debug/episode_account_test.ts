@@ -106,6 +106,27 @@ Deno.test("episodeAccount() says what merges, what branches, and why", () => {
   );
 });
 
+Deno.test("episodeAccount() goes by the messages of calls without token ids", () => {
+  const messages = new MessageTree();
+  const tree = new TokenTree();
+  const user = { role: "user", content: "Hello" };
+  const reply = { role: "assistant", content: "Hi" };
+  const changed = { role: "assistant", content: "Hi!" };
+  const histories = [[user], [user, reply, user], [user, changed, user]];
+  for (const [at, history] of histories.entries()) {
+    const none = { tokens: [], logprobs: [], untrainable: "no ids" };
+    tree.record(call(`${at}`, [], none));
+    messages.record(`${at}`, { messages: history, reply });
+  }
+  const { calls } = episodeAccount(episode([], { tree, messages }));
+  const verdicts = calls.map(({ verdict }) => verdict.split("; not learnt")[0]);
+  assertEquals(verdicts.slice(0, 2), [
+    "opens a timeline",
+    "goes on from call 1 by its messages",
+  ]);
+  assertMatch(verdicts[2]!, "would branch by its messages: message 1 is not");
+});
+
 Deno.test("accountReport() shows each message once, and the logprobs of tokens in doubt", () => {
   const report = accountReport(episodeAccount(
     episode([call("a", [1, 2]), call("b", [1, 2, 8, 9, 3])], {
