@@ -91,7 +91,7 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
 /** What {@linkcode openWebGpu} is given, but for the numbers in the weights. */
 export type PlanWebGpuOptions =
   & Omit<OpenWebGpuOptions, "weights" | "name" | "adapter">
-  & Pick<PlanArguments, "adapter">;
+  & Pick<PlanArguments, "adapter" | "scored">;
 
 /**
  * Counts the memory that {@linkcode openWebGpu} will take with these options.
@@ -99,8 +99,12 @@ export type PlanWebGpuOptions =
  * @throws {DeviceError} If there is no GPU, or a single buffer exceeds what it binds.
  */
 export function planWebGpu(options: PlanWebGpuOptions): Promise<MemoryPlan> {
-  const { adapter } = options;
-  return planMemory({ ...sizesOf(options), ...(adapter && { adapter }) });
+  const { adapter, scored = false } = options;
+  return planMemory({
+    ...sizesOf(options),
+    scored,
+    ...(adapter && { adapter }),
+  });
 }
 
 /** The options with their defaults. */

@@ -45,6 +45,7 @@ export function policyOptions(
   return {
     shape,
     trained,
+    scored: !sampled,
     dtype: model.dtype,
     ...(adapter && {
       adapter: {

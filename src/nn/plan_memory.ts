@@ -17,16 +17,18 @@ export interface MemoryPlan {
 /** What a model is opened with, but for the numbers in its weights. */
 export type PlanArguments = Omit<OpenArguments, "weights" | "adapter"> & {
   readonly adapter?: Omit<NonNullable<OpenArguments["adapter"]>, "weights">;
+  /** Whether a model that is not trained will score: its activations are made at the first time. @default false */
+  readonly scored?: boolean;
 };
 
 /**
  * Counts the memory that a model will take, by laying it out on paper with the code that opens it; nothing is read, and
- * next to nothing allocated. The activations of a model that is not trained are made at the first scoring, and counted.
+ * next to nothing allocated.
  *
  * @throws {DeviceError} If there is no GPU, or a single buffer exceeds what it binds.
  */
 export async function planMemory(options: PlanArguments): Promise<MemoryPlan> {
-  const { adapter, ...rest } = options;
+  const { adapter, scored = false, ...rest } = options;
   const { shape, subgroups } = rest;
   using gpu = new PaperGpu(await requestDevice({ subgroups }));
   const { policy } = openModel(GemmPlanner.guess(gpu), {
@@ -39,7 +41,7 @@ export async function planMemory(options: PlanArguments): Promise<MemoryPlan> {
       },
     }),
   });
-  void policy.transformer;
+  if (scored) void policy.transformer;
   const { adapter: name, software } = gpu.info;
   return { adapter: name, software, items: new Map(gpu.items) };
 }

@@ -51,6 +51,9 @@ Deno.test("astuner plan says what a run would take, from config.json alone, on t
   assertTrue(lora.gpu.adapter > 0);
   const served = await plan(MODEL, "--for", "serve");
   assertEquals(served.gpu.gradients, undefined);
+  assertEquals(served.gpu.activations, undefined);
+  const scored = await plan(MODEL, "--for", "score");
+  assertTrue(scored.gpu.activations < gpu.activations);
   assertEquals(served.gpu["KV cache"], gpu["KV cache"]);
 });
 

@@ -38,7 +38,7 @@ const CASES: Readonly<Record<string, Omit<OpenArguments, "weights">>> = {
 
 for (const [name, options] of Object.entries(CASES)) {
   Deno.test(`planMemory() counts what is allocated, item by item (${name})`, async () => {
-    const { software, items } = await planMemory(options);
+    const { software, items } = await planMemory({ ...options, scored: true });
     using gpu = await Gpu.open();
     const adapter = options.adapter && {
       lora: LORA,

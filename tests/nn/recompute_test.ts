@@ -93,6 +93,7 @@ Deno.test("Recomputing keeps the layers' inputs and one layer's activations; wit
       ...options,
       shape: { ...SHAPE, layers },
       maxNodes: 128,
+      scored: true,
       decoder: {
         maxBatch: 1,
         maxContext: 2,
