@@ -368,6 +368,41 @@ Deno.test("RecordReader.health() tells what goes wrong in the last steps, with i
     );
     assertEquals(findings.get("stale")!.severity, "good");
     assertEquals(findings.get("template")!.severity, "good");
+
+    const gap = findings.get("gap")!.evidence[0]!;
+    const { logprobs, trainer } = reader.episode(gap.episode!)!
+      .calls[gap.call!]!;
+    const at = Math.abs(trainer![gap.token!]! - logprobs[gap.token!]!);
+    const [widest] = reader.episodes({ sort: "gap_max", limit: 1, from: 11 })
+      .rows;
+    assertTrue(Math.abs(at - Number(widest!.gap_max)) < 1e-4, `${at}`);
+  }));
+
+Deno.test("RecordReader.health() shows a collapsed entropy, equal rewards and old weights by their tokens", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 3 });
+    const database = new DatabaseSync(join(folder, "records.sqlite"));
+    database.exec(
+      `UPDATE steps SET record = json_set(record, '$.entropy', 0.001, '$.tooStaleTokens', 5);
+       UPDATE groups SET spread = 0;
+       UPDATE episodes SET version_min = 0 WHERE step = 3;
+       UPDATE calls SET version = 0
+         WHERE episode IN (SELECT id FROM episodes WHERE step = 3)`,
+    );
+    database.close();
+    using reader = new RecordReader(folder);
+    const wrong = reader.health().filter(({ check }) =>
+      ["entropy", "equal-groups", "stale"].includes(check)
+    );
+    assertEquals(wrong.length, 3);
+    for (const { check, severity, evidence } of wrong) {
+      assertTrue(severity !== "good", check);
+      assertTrue(evidence.length > 0, check);
+      for (const { episode, call, token } of evidence) {
+        const { calls } = reader.episode(episode!)!;
+        assertTrue(token! < calls[call!]!.sampled, check);
+      }
+    }
   }));
 
 Deno.test("RecordReader.health() minds old weights only where they are older than allowed", () =>

@@ -1,5 +1,6 @@
 import type { Evidence, Finding, Window } from "./_health.ts";
 import { templateArtefacts } from "./_template_artefacts.ts";
+import { lastToken, placeOf, widestGap } from "./_token_places.ts";
 
 /** Everything that is looked at. */
 export const CHECKS: readonly ((window: Window) => Finding)[] = [
@@ -46,7 +47,7 @@ function equalGroups({ rows }: Window): Finding {
        GROUP BY g.id ORDER BY g.id DESC LIMIT ${SHOWN}`,
     ).map(({ episode, task, reward }) => ({
       text: `${task}: every reward ${round(reward)}`,
-      episode: Number(episode),
+      ...lastToken(rows, Number(episode)),
     })),
   };
 }
@@ -70,7 +71,16 @@ function entropy({ rows }: Window): Finding {
     text:
       `${about} Episodes of a group become copies of one another, and learning ends. Lower the ` +
       `learning rate, raise the temperature or clip_high, or reward entropy.`,
-    evidence: [],
+    evidence: rows(
+      `SELECT id, logprob_mean, step, task FROM episodes
+       WHERE kind = 'train' AND logprob_mean IS NOT NULL AND step BETWEEN :from AND :to
+       ORDER BY logprob_mean DESC, id DESC LIMIT ${SHOWN}`,
+    ).map(({ id, logprob_mean, step, task }) => ({
+      text: `step ${step}, ${task}: ${
+        round(Math.exp(Number(logprob_mean)))
+      } sure of each token`,
+      ...lastToken(rows, Number(id)),
+    })),
   };
 }
 
@@ -83,7 +93,7 @@ function gap({ rows }: Window): Finding {
     text: `step ${row.step}, ${row.task}: ${
       round(row.gap_max)
     } nats at one token`,
-    episode: Number(row.episode),
+    ...widestGap(rows, Number(row.episode)),
   }));
   const about = `Engine and trainer differ by ${
     round(last)
@@ -252,7 +262,7 @@ function failures({ rows }: Window): Finding {
       { stage, error, count, episode },
     ): Evidence => ({
       text: `${count} times in ${stage}: ${error}`,
-      episode: Number(episode),
+      ...lastToken(rows, Number(episode)),
     })),
   };
 }
@@ -260,7 +270,8 @@ function failures({ rows }: Window): Finding {
 function stalePolicy({ rows }: Window): Finding {
   const stale = rows(
     `SELECT e.id episode, e.step, e.version_min sampled, json_extract(s.record, '$.policyVersion') trained,
-       ifnull(json_extract(own.record, '$.tooStaleTokens'), 1) > 0 beyond
+       ifnull(json_extract(own.record, '$.tooStaleTokens'), 1) > 0 beyond,
+       (SELECT min(number) FROM calls c WHERE c.episode = e.id AND c.version = e.version_min) call
      FROM episodes e JOIN steps s ON s.step = e.step - 1 LEFT JOIN steps own ON own.step = e.step
      WHERE e.kind = 'train' AND e.step BETWEEN :from AND :to AND e.version_min < trained
      ORDER BY beyond DESC, trained - e.version_min DESC LIMIT 200`,
@@ -284,10 +295,10 @@ function stalePolicy({ rows }: Window): Finding {
       "Calls were answered by weights older than those that had been trained: the engine was not " +
       "synchronised, or an episode lasted over a step.",
     evidence: stale.slice(0, SHOWN).map((
-      { episode, step, sampled, trained },
+      { episode, step, sampled, trained, call },
     ) => ({
       text: `step ${step}: version ${sampled} instead of ${trained}`,
-      episode: Number(episode),
+      ...placeOf(Number(episode), call),
     })),
   };
 }

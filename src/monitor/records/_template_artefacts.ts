@@ -17,11 +17,13 @@ export function templateArtefacts({ rows }: Window): Finding {
       Number(id)
     ),
   );
+  // The inner query finds the last calls; token arrays are read of those alone.
   const calls = rows(
-    `SELECT c.episode, c.number, c.path, c.sampled, c.finish FROM calls c
-     JOIN episodes e ON e.id = c.episode
-     WHERE e.kind = 'train' AND e.step BETWEEN :from AND :to AND c.added >= c.sampled
-     ORDER BY c.id DESC LIMIT ${CALLS}`,
+    `SELECT episode, number, path, sampled, finish FROM calls WHERE id IN (
+       SELECT c.id FROM calls c JOIN episodes e ON e.id = c.episode
+       WHERE e.kind = 'train' AND e.step BETWEEN :from AND :to AND c.added >= c.sampled
+       ORDER BY c.id DESC LIMIT ${CALLS}
+     ) ORDER BY id DESC`,
   );
   const inside: Evidence[] = [];
   const unended: Evidence[] = [];
