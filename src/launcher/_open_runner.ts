@@ -30,7 +30,7 @@ export async function openRunner(
     readonly view: Pick<View, "show">;
     readonly fence?: Pick<
       RunnerOptions,
-      "cached" | "inspector" | "processes"
+      "cached" | "inspector" | "processes" | "signal"
     >;
   },
 ): Promise<OwnedRunner> {

@@ -65,9 +65,10 @@ export async function openDebugger(
   async function openCode(
     config: Config,
     inspector: Inspector | undefined,
+    signal: AbortSignal,
   ): Promise<EpisodeRunner & AsyncDisposable> {
     const processes = config.debug.concurrency > 1 ? config.rollout.workers : 1;
-    const fence = { processes, ...(inspector && { inspector }) };
+    const fence = { processes, signal, ...(inspector && { inspector }) };
     const open = (cached: boolean) =>
       openRunner(config, { address, view, fence: { ...fence, cached } });
     const code = JSON.stringify([config.workflow, config.judge]);
@@ -79,6 +80,7 @@ export async function openDebugger(
     try {
       return await open(true);
     } catch (error) {
+      signal.throwIfAborted();
       if (!(error instanceof UserError)) throw error;
       // It may import what was not fetched before; what else is wrong is then told well.
       return await open(false);
@@ -91,7 +93,7 @@ export async function openDebugger(
     serves: (other) => modelKeys(other) === modelKeys(config),
     async run(config, { onEpisode, onProgress, inspector, signal }) {
       const tasks = chosenTasks((await readTaskSet(config)).train, config);
-      await using runner = await openCode(config, inspector);
+      await using runner = await openCode(config, inspector, signal);
       signal.throwIfAborted();
       if (runner instanceof OpenRunner) sessions = runner;
       const bySession = new Map<unknown, EpisodeSession>();

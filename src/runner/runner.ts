@@ -39,6 +39,8 @@ export interface RunnerOptions {
    * left alone. @default none
    */
   readonly inspector?: Inspector;
+  /** Gives the opening up, as while it waits for a debugger. */
+  readonly signal?: AbortSignal;
   /** Whether all that the code imports was fetched by an earlier runner. @default false */
   readonly cached?: boolean;
   /**
@@ -114,12 +116,18 @@ export class Runner implements EpisodeRunner, AsyncDisposable {
       ...(inspector && { inspector }),
       ...(stage !== undefined && { stage }),
     }, options);
+    const cancel = () => void runner[Symbol.asyncDispose]();
+    options.signal?.addEventListener("abort", cancel, { once: true });
     try {
-      await runner.#spawn(Infinity).ready;
+      const { ready } = runner.#spawn(Infinity);
+      if (options.signal?.aborted) cancel();
+      await ready;
       return runner;
     } catch (error) {
       await runner[Symbol.asyncDispose]();
       throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", cancel);
     }
   }
 

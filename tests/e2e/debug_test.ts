@@ -202,6 +202,15 @@ Deno.test("train --backbone=debug --inspect-wait lets a debugger into the workfl
   await closed;
 });
 
+Deno.test("train --backbone=debug --inspect-wait ends by Ctrl-C while it waits", async () => {
+  using folder = agentFolder();
+  await using program = new Debugging(folder.path, [
+    "--inspect-wait=127.0.0.1:0",
+  ]);
+  await program.note(/takes a debugger/);
+  assertEquals(await program.interrupt(), 130);
+});
+
 /** What the inspector at `address` says of its process, once it listens. */
 async function inspectorTargets(
   address: string,
