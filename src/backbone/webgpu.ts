@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { resolve } from "node:path";
 import {
   algorithmOf,
   optimizerOf,
@@ -139,7 +139,8 @@ export class WebGpuBackbone implements Backbone {
         policy: this.#policy,
         adapter: this.#adapter,
         model: config.model.path,
-        root: join(store.directory, SERVED),
+        // Absolute: the server may have been started elsewhere.
+        root: resolve(store.directory, SERVED),
         sink: this.#remote.weights,
       });
     }

@@ -52,11 +52,24 @@ export function* impossibleCombinations(
         `must be at least engine.max_context (${engine.max_context}), got ${engine.cache_tokens}`,
     };
   }
-  if (engine.kind !== "webgpu" && engine.url === null) {
+  const spawned = engine.kind === "vllm" && engine.spawn.command !== null;
+  if (engine.kind !== "webgpu" && engine.url === null && !spawned) {
     yield {
       path: ["engine", "url"],
       message:
         `is missing: engine.kind ${engine.kind} needs the address of a server`,
+    };
+  }
+  if (engine.url !== null && engine.spawn.command !== null) {
+    yield {
+      path: ["engine", "spawn", "command"],
+      message: "cannot stand beside engine.url; keep one of the two",
+    };
+  }
+  if (engine.kind !== "vllm" && engine.spawn.command !== null) {
+    yield {
+      path: ["engine", "spawn", "command"],
+      message: "is for engine.kind: vllm; set that, or leave it out",
     };
   }
   if (engine.kind === "webgpu" && engine.url !== null) {

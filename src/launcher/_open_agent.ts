@@ -36,6 +36,8 @@ export interface OpenAgentOptions {
   readonly trained: boolean;
   /** Is told how far the opening has come. */
   readonly view: View;
+  /** Gives the opening up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -45,13 +47,19 @@ export interface OpenAgentOptions {
  */
 export async function openAgent(
   config: Config,
-  { trained, view }: OpenAgentOptions,
+  { trained, view, signal }: OpenAgentOptions,
 ): Promise<Agent> {
   await using opening = new AsyncDisposableStack();
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
   const { chat, ...model } = opening.use(
     await openModel(config, {
       trained,
+      signal,
+      onWait: (done) => {
+        const unit = "seconds of waiting for vLLM";
+        const total = config.engine.spawn.ready;
+        view.show({ event: "progress", stage: "open", done, total, unit });
+      },
       onMemory: (memory) => view.show({ event: "memory", ...memory }),
     }),
   );

@@ -36,6 +36,10 @@ export interface OpenModelOptions {
   readonly exchanged?: boolean;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
+  /** Is told how many seconds a server that is started has been waited for. */
+  readonly onWait?: ((seconds: number) => void) | undefined;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -47,7 +51,7 @@ export interface OpenModelOptions {
  */
 export async function openModel(
   config: ServeConfig,
-  { trained, exchanged = false, onMemory }: OpenModelOptions,
+  { trained, exchanged = false, onMemory, ...waiting }: OpenModelOptions,
 ): Promise<OpenModel> {
   const { engine } = config;
   if (engine.kind === "openai") {
@@ -74,7 +78,10 @@ export async function openModel(
     };
   }
   await using opening = new AsyncDisposableStack();
-  const vllm = opening.use(await openServers(config, { folder, trained }));
+  const { onWait = () => {}, signal } = waiting;
+  const vllm = opening.use(
+    await openServers(config, { folder, trained, onWait, signal }),
+  );
   const policy = trained
     ? await openPolicy(config, { ...use, sampled: false })
     : undefined;

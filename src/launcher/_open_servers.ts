@@ -1,8 +1,9 @@
 import { engineUrls, type ServeConfig } from "../config/mod.ts";
 import { openVllm, type Vllm } from "../engine/mod.ts";
-import type { ModelFolder } from "../model/mod.ts";
+import { type ModelFolder, readAdapterConfig } from "../model/mod.ts";
 import { apiKeyOf } from "./_api_key.ts";
 import { samplingOf } from "./_sampling.ts";
+import { spawnVllm } from "./_spawn_vllm.ts";
 
 /** What the servers are for. */
 export interface OpenServersOptions {
@@ -10,6 +11,10 @@ export interface OpenServersOptions {
   readonly folder: ModelFolder;
   /** Whether the weights they serve will be updated. */
   readonly trained: boolean;
+  /** Is told how long a server that is started has been waited for. */
+  readonly onWait: (seconds: number) => void;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Version of what a server has loaded by itself: it comes before the policy's first. */
@@ -25,7 +30,7 @@ const SAMPLE = "The agent's answer: 12 + 345 = 357\n\n\tnaïve café, 東京 �
  */
 export async function openServers(
   config: ServeConfig,
-  { folder, trained }: OpenServersOptions,
+  { folder, trained, onWait, signal }: OpenServersOptions,
 ): Promise<Vllm> {
   const { engine, model, rollout, train } = config;
   const { from, to } = engine.paths;
@@ -36,9 +41,19 @@ export async function openServers(
     ? undefined
     : "lora";
   await using opening = new AsyncDisposableStack();
+  let urls = engineUrls(config);
+  if (engine.spawn.command !== null) {
+    const adapter = model.adapter === null
+      ? undefined
+      : await readAdapterConfig(model.adapter);
+    const asked = { trained, adapter, onWait, signal };
+    const { url, process } = await spawnVllm(config, asked);
+    if (process) opening.use(process);
+    urls = [url];
+  }
   const vllm = opening.use(
     await openVllm({
-      urls: engineUrls(config),
+      urls,
       ...(engine.model !== null && { model: engine.model }),
       ...(apiKey !== undefined && { apiKey }),
       ...(weights !== undefined && { weights, version: UNTRAINED }),
@@ -53,6 +68,12 @@ export async function openServers(
   if (!trained && model.adapter !== null) {
     await vllm.weights!.publish(model.adapter, 0);
   }
-  opening.move();
-  return vllm;
+  const open = opening.move();
+  return {
+    ...vllm,
+    get stats() {
+      return vllm.stats;
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }

@@ -24,13 +24,18 @@ export async function evaluate(
     );
   }
   const ends = [stop, signal].filter((end) => end !== undefined);
-  await using agent = await openAgent(config, { trained: false, view });
+  const end = AbortSignal.any(ends);
+  await using agent = await openAgent(config, {
+    trained: false,
+    view,
+    signal: end,
+  });
   const evaluation = await measure(0, {
     config,
     agent,
     tasks: validation,
     view,
-    signal: AbortSignal.any(ends),
+    signal: end,
   });
   view.show({ event: "evaluation", ...evaluation });
   return evaluation;

@@ -64,6 +64,7 @@ export async function train(
   await using agent = await openAgent(config, {
     trained: true,
     view: options.view,
+    signal,
   });
   using store = resume === undefined
     ? await RunStore.create(run, configYaml(config))

@@ -4,6 +4,11 @@ import { z } from "../../deps/zod.ts";
 export interface VllmConfig {
   readonly paths: { readonly from: string | null; readonly to: string | null };
   readonly sleep: boolean;
+  readonly spawn: {
+    readonly command: readonly string[] | null;
+    readonly port: number;
+    readonly ready: number;
+  };
 }
 
 /** Schemas of the keys of `engine` that are of vLLM alone. */
@@ -17,6 +22,20 @@ export const vllmKeys = {
     ),
   }).prefault({}).describe(
     "Where the servers see the run directory, from which they load new weights, under another path.",
+  ),
+  spawn: z.strictObject({
+    command: z.array(z.string()).min(1).nullable().default(null).describe(
+      'Starts the server, in place of url: "serve", model.path and what the run needs are added, as in ["vllm"]; ' +
+        "what follows the program's name is added behind these. A server that is there already is used.",
+    ),
+    port: z.int().min(1).max(65535).default(8000).describe(
+      "Port that it listens at.",
+    ),
+    ready: z.number().positive().default(900).describe(
+      "Seconds that it may take until it answers.",
+    ),
+  }).prefault({}).describe(
+    "A vLLM server that is started with the run, and ends with it.",
   ),
   sleep: z.boolean().default(false).describe(
     "Whether they give up their GPU's memory during each update, for a trainer on the same GPU.",

@@ -1,9 +1,8 @@
 /**
  * Ends a request, by its own `abort` or with `source`, until it is disposed of.
  *
- * A signal alone does not do: what `AbortSignal.any` returns, and the one that fetch makes of the signal
- * it is given, can be collected as garbage while a body is being read (Deno 2.9), and nothing is
- * aborted then. So bodies are read by {@linkcode Ending.read}, which cancels them itself.
+ * A signal given to fetch does not do alone: it has been seen (Deno 2.9.6) that, now and then, a body went on being
+ * read after the signal was aborted. So bodies are read by {@linkcode Ending.read}, which cancels them itself.
  */
 export class Ending implements Disposable {
   readonly #controller = new AbortController();
