@@ -40,6 +40,9 @@ export interface OpenAgentOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Between two words about a server that is slow to come up. */
+const NOTE_SECONDS = 15;
+
 /**
  * Opens everything that it takes to run the agent of `config`.
  *
@@ -55,10 +58,10 @@ export async function openAgent(
     await openModel(config, {
       trained,
       signal,
-      onWait: (done) => {
-        const unit = "seconds of waiting for vLLM";
-        const total = config.engine.spawn.ready;
-        view.show({ event: "progress", stage: "open", done, total, unit });
+      onWait: (seconds) => {
+        if (seconds % NOTE_SECONDS !== 0) return;
+        const text = `Waiting for vLLM to answer, for ${seconds} s`;
+        view.show({ event: "note", text });
       },
       onMemory: (memory) => view.show({ event: "memory", ...memory }),
     }),
