@@ -45,7 +45,7 @@ browserTest("draws new steps as they are recorded", async (folder) => {
   await open.page.getByText("live", { exact: true }).waitFor();
   writeStep(writer, 6, options);
   await open.page.locator(".tile b", { hasText: /^6$/ }).first().waitFor();
-  assertTrue(await open.page.locator(".chart canvas").count() >= 12);
+  await open.page.locator(".chart canvas").nth(11).waitFor();
   open.dashboard.show({
     event: "progress",
     stage: "rollout",

@@ -28,6 +28,8 @@ export function smooth(values, weight) {
 /** Charts of one page: they share the cursor and the range of steps. */
 export class ChartSet {
   #plots = new Set();
+  /** Draws the next chart of those that are not in sight. */
+  #later;
   #onRange;
   #sync = uPlot.sync("steps");
   #observer = new ResizeObserver((entries) => {
@@ -48,7 +50,8 @@ export class ChartSet {
   }
 
   /**
-   * Draws charts, each with lines over steps.
+   * Draws charts, each with lines over steps: those in sight at once, the others one by one, so that
+   * the page can be used meanwhile.
    *
    * @param charts `{place, legend, data, lines, bars?}` for each: where the plot and the newest numbers
    *   go, the columns (the steps, then one for each line), and `{label, color, faint?, points?, fill?}`
@@ -58,13 +61,24 @@ export class ChartSet {
   draw(charts, range) {
     const css = cssReader();
     // All sizes are read before anything is drawn: each drawing would have the page laid out anew.
-    const sizes = charts.map(({ place }) => ({
-      width: Math.max(place.clientWidth, 120),
-      height: place.clientHeight,
+    const sized = charts.map((chart) => ({
+      chart,
+      inSight: chart.place.getBoundingClientRect().top < innerHeight,
+      size: {
+        width: Math.max(chart.place.clientWidth, 120),
+        height: chart.place.clientHeight,
+      },
     }));
-    charts.forEach((chart, at) => {
-      this.#draw(chart, { size: sizes[at], range, css });
-    });
+    const draw = ({ chart, size }) => this.#draw(chart, { size, range, css });
+    sized.filter(({ inSight }) => inSight).forEach(draw);
+    const others = sized.filter(({ inSight }) => !inSight);
+    const drawNext = () => {
+      const next = others.shift();
+      if (next === undefined) return;
+      draw(next);
+      this.#later = setTimeout(drawNext);
+    };
+    this.#later = setTimeout(drawNext);
   }
 
   #draw(
@@ -131,6 +145,7 @@ export class ChartSet {
 
   /** Takes all charts away. */
   clear() {
+    clearTimeout(this.#later);
     for (const plot of this.#plots) {
       plot.root.parentElement.plot = undefined;
       plot.destroy();
