@@ -62,11 +62,14 @@ async function measurePages(folder: string): Promise<void> {
     const [best, , median] = taken.toSorted((a, b) => a - b);
     print(name, `${median!.toFixed(0)} ms (best ${best!.toFixed(0)} ms)`);
   };
-  await times("overview, from an empty page", async () => {
-    await page.goto("about:blank");
-    await page.goto(`${open.dashboard.url}#/overview`);
-    await page.locator(".chart canvas").nth(10).waitFor();
-  });
+  // The charts in sight are drawn together; from then on the page can be used.
+  for (const [name, chart] of [["in sight", 0], ["all charts", 10]] as const) {
+    await times(`overview from nothing, ${name}`, async () => {
+      await page.goto("about:blank");
+      await page.goto(`${open.dashboard.url}#/overview`);
+      await page.locator(".chart canvas").nth(chart).waitFor();
+    });
+  }
   let id = Math.floor(STEPS / 2) * 256;
   await times("an episode", async () => {
     await open.goto(`/episode/0/${++id}`);
