@@ -146,6 +146,54 @@ browserTest(
   },
 );
 
+browserTest(
+  "colours an episode by what is asked for, and copies it",
+  async (folder) => {
+    await generateRun(folder, { steps: 6 });
+    using reader = new RecordReader(folder);
+    const { rows } = reader.episodes({ having: ["clipped"], limit: 1 });
+    const id = Number(rows[0]!.id);
+    await using open = await OpenPage.open([folder]);
+    const { page } = open;
+    await page.context().grantPermissions([
+      "clipboard-read",
+      "clipboard-write",
+    ]);
+    await open.goto(`/episode/0/${id}`);
+    const colours = new Set<string>();
+    for (const name of ["logprob", "advantage", "ratio", "gap"]) {
+      await page.getByLabel("Colour by").selectOption(name);
+      colours.add(
+        await open.evaluate<string>(
+          "[...document.querySelectorAll('.token.trained')].map((tile) => tile.style.backgroundColor).join()",
+        ),
+      );
+    }
+    assertEquals(colours.size, 4);
+
+    const lowest = Math.min(
+      ...reader.episode(id)!.calls.flatMap(({ logprobs }) =>
+        logprobs.map((logprob) => logprob ?? 0)
+      ),
+    );
+    await page.getByRole("button", { name: "Lowest logprob" }).click();
+    const shown = await page.locator(".panel dt", {
+      hasText: /^logprob, engine$/,
+    })
+      .locator("+ dd").innerText();
+    assertTrue(Math.abs(parseFloat(shown) - lowest) < 1e-2, `${shown}`);
+
+    const copied = async (name: string, said: string) => {
+      await page.getByRole("button", { name }).click();
+      await page.getByText(`${said} copied`).waitFor();
+      return await open.evaluate<string>("navigator.clipboard.readText()");
+    };
+    assertEquals(JSON.parse(await copied("Copy JSON", "Episode")).id, id);
+    assertMatch(await copied("Copy text", "Text"), /<\|im_start\|>/);
+    assertEquals(open.complaints, []);
+  },
+);
+
 browserTest("is found through by keyboard alone", async (folder) => {
   await generateRun(folder, { steps: 5 });
   await using open = await OpenPage.open([folder]);

@@ -24,6 +24,28 @@ export function listen(kind, listener) {
   return () => listeners.get(kind).delete(listener);
 }
 
+/**
+ * Has `work` told of every run in which something was recorded, until the returned function is
+ * called; what comes while it is at work is told once, afterwards.
+ */
+export function onChange(work) {
+  const news = new Map();
+  let busy = false;
+  return listen("changed", async (event) => {
+    news.set(event.run, event);
+    if (busy) return;
+    busy = true;
+    try {
+      for (const [run, latest] of news) {
+        news.delete(run);
+        await work(latest);
+      }
+    } finally {
+      busy = false;
+    }
+  });
+}
+
 /** Opens the stream of events; the browser opens it again where it breaks. */
 export function connect() {
   const source = new EventSource("api/events");

@@ -1,4 +1,4 @@
-import { ask, listen } from "./api.js";
+import { ask, onChange } from "./api.js";
 import { fill, h } from "./dom.js";
 import { count, number, seconds } from "./format.js";
 import { virtualTable } from "./table.js";
@@ -255,10 +255,7 @@ export function showEpisodes(page, { params, app }) {
   }
   fill(total, "…");
 
-  const stop = listen(
-    "changed",
-    (event) => event.run === run && table.reload(),
-  );
+  const stop = onChange((event) => event.run === run && table.reload());
   const onKey = (event) => {
     if (event.key !== "/" || event.target.closest?.("input, select")) return;
     event.preventDefault();

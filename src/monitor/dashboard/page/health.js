@@ -1,4 +1,4 @@
-import { ask, listen } from "./api.js";
+import { ask, onChange } from "./api.js";
 import { fill, h } from "./dom.js";
 
 const MARKS = { bad: "✕", warning: "!", note: "i", good: "✓" };
@@ -56,7 +56,7 @@ export async function showHealth(page, { app }) {
     );
   }
   await Promise.all(ids.map(load));
-  return listen("changed", ({ run }) => places.has(run) && load(run));
+  return onChange(({ run }) => places.has(run) && load(run));
 }
 
 function findingOf({ severity, title, text, evidence }, run) {

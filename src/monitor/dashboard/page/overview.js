@@ -1,4 +1,4 @@
-import { ask, listen } from "./api.js";
+import { ask, onChange } from "./api.js";
 import { ChartSet } from "./chart.js";
 import { showConfigDiff } from "./config_diff.js";
 import { fill, h } from "./dom.js";
@@ -175,7 +175,7 @@ export async function showOverview(page, { app }) {
     series.set(run, whole ? fresh : joined(held, fresh));
     draw();
   }
-  const stop = listen("changed", update);
+  const stop = onChange(update);
   const retheme = () => draw();
   addEventListener("theme", retheme);
   page.addEventListener("shown", draw);
