@@ -1,6 +1,7 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { dispatchSteps, flat, type Step, StepBuilder } from "./builder.ts";
 import { embed } from "./embedding.ts";
+import { holderOf } from "./holder_of.ts";
 import { layerMatrices, type LayerMatrix } from "./layout.ts";
 import {
   type AdapterScratch,
@@ -81,7 +82,6 @@ export class Decoder {
     readonly size: DecoderSize,
   ) {
     const { gpu } = planner;
-    const { base } = weights;
     this.#gpu = gpu;
     this.vocabSize = shape.vocabSize;
     const capacity = roundUp(Math.max(size.maxBatch, size.prefillRows), 64);
@@ -97,7 +97,7 @@ export class Decoder {
       () => adapterScratch(build, weights, capacity),
     );
     const { hiddenSize: D, vocabSize: V } = shape;
-    const lookup = embed(build, base, {
+    const lookup = embed(build, weights, {
       tokens: views.sequence,
       stride: 4,
       x: views.x,
@@ -112,13 +112,16 @@ export class Decoder {
       }));
     }
     const N = roundUp(V, 64);
-    const table = base.windows(shape.tieEmbeddings ? "embed" : "head");
+    const table = shape.tieEmbeddings ? "embed" : "head";
+    const gain = holderOf(weights, "final_norm").view("final_norm");
     this.#prefill = [...lookup, ...layers];
     this.#decode = [
       ...lookup,
       ...layers,
-      build.norm(views.x, base.view("final_norm"), views.n, views.rstd),
-      ...table.map(({ firstRow, rows, dtype, weights: B }) =>
+      build.norm(views.x, gain, views.n, views.rstd),
+      ...holderOf(weights, table).windows(table).map((
+        { firstRow, rows, dtype, weights: B },
+      ) =>
         build.product("NT", {
           N: rows,
           K: D,
@@ -242,7 +245,8 @@ function decodeLayer(
 ): readonly Step[] {
   const { index, views, size, adapter } = options;
   const { kvHeads: K, feedForward: F, qkNorm } = build.shape;
-  const weight = (name: string) => weights.base.view(`${index}.${name}`);
+  const weight = (name: string) =>
+    holderOf(weights, `${index}.${name}`).view(`${index}.${name}`);
   const gains = qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
   const { k, v } = views.cache[index]!;
   const context = { CONTEXT: size.maxContext };

@@ -1,13 +1,15 @@
 import type { View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
-import type { Parameters, Window } from "./parameters.ts";
+import { holderOf } from "./holder_of.ts";
+import type { Weights } from "./linear.ts";
+import type { Window } from "./parameters.ts";
 
 const HALF = { f32: 0, f16: 1, bf16: 2 } as const;
 
 /** Looks up the rows of the embedding, window by window: x [rows, D], every `stride`-th word a token. */
 export function embed(
   build: StepBuilder,
-  base: Parameters,
+  weights: Weights,
   { tokens, stride, x }: {
     readonly tokens: View;
     readonly stride: number;
@@ -15,7 +17,7 @@ export function embed(
   },
 ): readonly Step[] {
   const { hiddenSize: D } = build.shape;
-  return base.windows("embed").map((window) =>
+  return holderOf(weights, "embed").windows("embed").map((window) =>
     build.step(
       "embedding",
       [tokens, window.weights, x, build.rows.whole],
@@ -25,10 +27,10 @@ export function embed(
   );
 }
 
-/** Adds the embedding's gradient, window by window, from `dx` [rows, D]. */
+/** Adds the embedding's gradient, window by window, from `dx` [rows, D]; nothing where it is not trained. */
 export function embedBackward(
   build: StepBuilder,
-  base: Parameters,
+  weights: Weights,
   { distinct, order, counts, dx, groups }: {
     /** (token id, first, last + 1, 0) of each distinct token, into `order`. */
     readonly distinct: View;
@@ -40,7 +42,9 @@ export function embedBackward(
     readonly groups: () => number;
   },
 ): readonly Step[] {
-  return base.windows("embed").map((window) =>
+  const holder = holderOf(weights, "embed");
+  if (!holder.trained) return [];
+  return holder.windows("embed").map((window) =>
     build.step(
       "embeddingBackward",
       [distinct, order, dx, window.gradients, counts],

@@ -1,6 +1,7 @@
 import type { View } from "../gpu/mod.ts";
 import type { Activations } from "./activations.ts";
 import { CHUNK, flat, type Step, type StepBuilder } from "./builder.ts";
+import { holderOf } from "./holder_of.ts";
 import { layerMatrices } from "./layout.ts";
 import {
   type AdapterScratch,
@@ -79,9 +80,8 @@ export function buildLayer(
   const { index, x, output, activations, batch, scratch } = options;
   const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
     shape;
-  const weight = (name: string) => weights.base.view(`${index}.${name}`);
-  const gradient = (name: string) =>
-    weights.base.view(`${index}.${name}`, "gradients");
+  const holder = (name: string) => holderOf(weights, `${index}.${name}`);
+  const weight = (name: string) => holder(name).view(`${index}.${name}`);
   const tiles = (count: number) => count / gpu.lanes;
   const elements = (width: number) => (count: number) =>
     flat(count * width / 4 / 64);
@@ -148,26 +148,28 @@ export function buildLayer(
   const recompute = [...before, ...down.forward.slice(0, -windows)];
 
   const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
-  /** Steps that only a trained base needs. */
-  const own = (steps: () => readonly Step[]) =>
-    weights.base.trained ? steps() : [];
+  /** Steps that add to the gradient of a gain or bias, where that is trained. */
+  const own = (name: string, steps: (gradient: View) => readonly Step[]) =>
+    holder(name).trained
+      ? steps(holder(name).view(`${index}.${name}`, "gradients"))
+      : [];
   const backward = [
     ...down.backward(dx, dh),
     build.step("swigluBackward", [gu, dh, dgu, build.rows.whole], elements(F)),
     ...gateUp.backward(dgu, dn),
-    ...own(() =>
-      build.columnSums(D, dn, gradient("mlp_norm"), partial, {
-        X: middle,
-        rstd: rstd2,
-      })
+    ...own(
+      "mlp_norm",
+      (gradient) =>
+        build.columnSums(D, dn, gradient, partial, { X: middle, rstd: rstd2 }),
     ),
     build.normBackward(middle, weight("mlp_norm"), rstd2, dn, dx, true),
     ...out.backward(dx, dn),
-    ...own(() =>
-      shape.outputBias
-        ? build.columnSums(D, dx, gradient("out_bias"), partial)
-        : []
-    ),
+    ...(shape.outputBias
+      ? own(
+        "out_bias",
+        (gradient) => build.columnSums(D, dx, gradient, partial),
+      )
+      : []),
     build.step(
       "attentionBackwardQ",
       [
@@ -201,49 +203,29 @@ export function buildLayer(
       (count) => [Math.ceil(count / CHUNK)],
       { CHUNK },
     ),
-    ...own(() => headGains(build, { gradient, partial })),
-    ...project.backward(dqkv, dn),
-    ...own(() =>
-      shape.attentionBias
-        ? build.columnSums(
-          (H + 2 * K) * HD,
-          dqkv,
-          gradient("qkv_bias"),
+    ...(shape.qkNorm ? ["q_norm", "k_norm"] : []).flatMap((name, i) =>
+      own(name, (gradient) => [
+        build.sumPartials(
+          { N: HD, pitch: 2 * HD, offset: i * HD },
           partial,
-        )
-        : []
+          gradient,
+        ),
+      ])
     ),
-    ...own(() =>
-      build.columnSums(D, dn, gradient("attention_norm"), partial, {
-        X: x,
-        rstd: rstd1,
-      })
+    ...project.backward(dqkv, dn),
+    ...(shape.attentionBias
+      ? own(
+        "qkv_bias",
+        (gradient) =>
+          build.columnSums((H + 2 * K) * HD, dqkv, gradient, partial),
+      )
+      : []),
+    ...own(
+      "attention_norm",
+      (gradient) =>
+        build.columnSums(D, dn, gradient, partial, { X: x, rstd: rstd1 }),
     ),
     build.normBackward(x, weight("attention_norm"), rstd1, dn, dx, true),
   ];
   return { output, forward, recompute, backward };
-}
-
-/** Second stage of the gradients of the gains over query and key heads. */
-function headGains(
-  build: StepBuilder,
-  { gradient, partial }: {
-    readonly gradient: (name: string) => View;
-    readonly partial: View;
-  },
-): readonly Step[] {
-  const { qkNorm, headDim: N } = build.shape;
-  if (!qkNorm) return [];
-  return [
-    build.sumPartials(
-      { N, pitch: 2 * N, offset: 0 },
-      partial,
-      gradient("q_norm"),
-    ),
-    build.sumPartials(
-      { N, pitch: 2 * N, offset: N },
-      partial,
-      gradient("k_norm"),
-    ),
-  ];
 }

@@ -2,6 +2,8 @@ import { UserError } from "../errors.ts";
 import { type Gpu, slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
 import { bytesOf } from "./half.ts";
+import { holderOf } from "./holder_of.ts";
+import type { Weights } from "./linear.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeScores } from "./policy.ts";
 import { RowCount } from "./row_count.ts";
@@ -39,7 +41,7 @@ export class LossHead {
   /** @param x Hidden states `[T, D]`; @param dx receives their gradient, and must be zero before. */
   constructor(
     layers: StepBuilder,
-    parameters: Parameters,
+    weights: Weights,
     options: {
       readonly x: View;
       readonly dx: View;
@@ -61,8 +63,10 @@ export class LossHead {
       () => allocate(gpu, { capacity, D, width }),
     );
     const build = layers.over(views.rows);
-    const gain = parameters.view("final_norm");
+    const norm = holderOf(weights, "final_norm");
+    const gain = norm.view("final_norm");
     const table = tieEmbeddings ? "embed" : "head";
+    const matrix = holderOf(weights, table);
     this.#gather = [
       build.step(
         "gatherRows",
@@ -72,13 +76,13 @@ export class LossHead {
       build.norm(views.xr, gain, views.nr, views.rstd),
     ];
     const chunks: VocabularyChunk[] = [];
-    for (const { first, window, N } of stretches(parameters, table, width)) {
+    for (const { first, window, N } of stretches(matrix, table, width)) {
       const offset = (first - window.firstRow) * D;
       const bytes = bytesOf(window.dtype);
       const E = slice(window.weights, offset * bytes, N * D * bytes);
       const dE = slice(
         window.gradients,
-        parameters.trained ? offset * 4 : 0,
+        matrix.trained ? offset * 4 : 0,
         N * D * 4,
       );
       const literals = {
@@ -145,7 +149,7 @@ export class LossHead {
               ...(first > 0 && { residual: from }),
             },
           ),
-          ...(parameters.trained
+          ...(matrix.trained
             ? build.weightGradient({ M: N, N: D }, {
               A: views.logits,
               B: views.nr,
@@ -159,11 +163,11 @@ export class LossHead {
     const dn = chunks.length % 2 === 1 ? views.dn0 : views.dn1;
     const of = { X: views.xr, rstd: views.rstd };
     this.#finish = [
-      ...(parameters.trained
+      ...(norm.trained
         ? build.columnSums(
           D,
           dn,
-          parameters.view("final_norm", "gradients"),
+          norm.view("final_norm", "gradients"),
           partial,
           of,
         )

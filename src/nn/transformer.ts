@@ -62,7 +62,6 @@ export class Transformer {
     options: TransformerOptions,
   ) {
     const { gpu } = planner;
-    const { base } = weights;
     const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
       shape;
     const T = this.#capacity = roundUp(options.maxNodes, 64);
@@ -109,18 +108,16 @@ export class Transformer {
       counts: words(4),
     };
     let x = words(T * D);
-    this.#embed = embed(build, base, {
+    this.#embed = embed(build, weights, {
       tokens: this.#batch.tokens,
       stride: 1,
       x,
     });
-    this.#embedBackward = base.trained
-      ? embedBackward(build, base, {
-        ...this.#lookup,
-        dx: this.#scratch.dx,
-        groups: () => this.#distinct,
-      })
-      : [];
+    this.#embedBackward = embedBackward(build, weights, {
+      ...this.#lookup,
+      dx: this.#scratch.dx,
+      groups: () => this.#distinct,
+    });
     const layers: Layer[] = [];
     let activations = layerActivations(build, weights, T);
     for (let index = 0; index < shape.layers; index++) {
@@ -143,7 +140,7 @@ export class Transformer {
     }
     this.#layers = layers;
     const { dx, partial } = this.#scratch;
-    this.#head = new LossHead(build, base, {
+    this.#head = new LossHead(build, weights, {
       x,
       dx,
       partial,
