@@ -3,6 +3,7 @@ import type { Dialect } from "./_dialect.ts";
 import { eventStream } from "./_event_stream.ts";
 import { readJson } from "./_read_json.ts";
 import { toApiError } from "./_to_api_error.ts";
+import type { AdapterHost } from "./adapter_host.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
 import type { EpisodeSession } from "./episode_session.ts";
@@ -16,6 +17,8 @@ export interface Caller {
   readonly session: EpisodeSession;
   /** The agent that the key names, if it does. */
   readonly agent?: string;
+  /** Adapters that may be asked for by their names in place of the session's model. */
+  readonly adapters?: AdapterHost | undefined;
 }
 
 /** How requests for a reply are answered. */
@@ -47,14 +50,23 @@ export async function answer(
   const body = await readJson(request, options.maxBodyBytes);
   const asked = dialect.read(body, { tokenizer, created, session });
   const { chat } = asked;
-  const agent = agentName(request, chat.model, caller);
+  const adapter = caller.adapters?.loaded.has(chat.model)
+    ? chat.model
+    : undefined;
+  const model = adapter === undefined ? chat.model : session.model;
+  const agent = agentName(request, model, caller);
   const gone = new AbortController();
   request.signal.addEventListener("abort", () => gone.abort(), { once: true });
 
   function complete(
     onPiece?: (piece: ChatPiece) => void,
   ): Promise<ChatCompletion> {
-    const serving = { agent, signal: gone.signal, ...(onPiece && { onPiece }) };
+    const serving = {
+      agent,
+      signal: gone.signal,
+      ...(adapter !== undefined && { adapter }),
+      ...(onPiece && { onPiece }),
+    };
     return limit(() => session.chat(chat, serving));
   }
 

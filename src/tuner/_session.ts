@@ -16,6 +16,7 @@ import { SampleMemory } from "./_sample_memory.ts";
 import { invalidKey } from "./_keys.ts";
 import { tracedChat } from "./_traced_chat.ts";
 import { usageOf } from "./_usage.ts";
+import type { AdapterHost } from "./adapter_host.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatChoice, ChatCompletion } from "./chat_completion.ts";
 import type { ChatEndpoint } from "./chat_endpoint.ts";
@@ -36,6 +37,8 @@ export type Backend =
     readonly engine: Engine;
     readonly model: ChatModel;
     readonly renderer: PromptRenderer;
+    /** What requests may name in place of the model; undefined where that is all there is. */
+    readonly adapters: AdapterHost | undefined;
   }
   | { readonly kind: "endpoint"; readonly endpoint: ChatEndpoint };
 
@@ -195,12 +198,13 @@ export class Session implements EpisodeSession {
 
   async #sample(
     request: ChatRequest,
-    { agent, onPiece }: ChatOptions,
-    { engine, model, renderer, cancel }: Backend & { kind: "engine" } & {
+    { agent, adapter, onPiece }: ChatOptions,
+    { model, renderer, cancel, ...backend }: Backend & { kind: "engine" } & {
       readonly cancel: AbortController;
     },
   ): Promise<ChatCompletion> {
     checkTools(request, model);
+    const engine = engineOf(adapter, backend);
     const prompt = renderer.render({
       messages: request.messages,
       tools: request.tools,
@@ -301,6 +305,23 @@ function messageOf({ content, toolCalls }: ChatChoice): ChatMessage {
     content,
     ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
   };
+}
+
+/** @throws {ApiError} 404 if the adapter has been unloaded by now. */
+function engineOf(
+  adapter: string | undefined,
+  { engine, adapters }: Pick<
+    Backend & { kind: "engine" },
+    "engine" | "adapters"
+  >,
+): Engine {
+  if (adapter === undefined) return engine;
+  const adapted = adapters?.engineOf(adapter);
+  if (adapted !== undefined) return adapted;
+  throw new ApiError(404, `The adapter ${JSON.stringify(adapter)} is gone`, {
+    param: "model",
+    code: "model_not_found",
+  });
 }
 
 function checkTools(request: ChatRequest, model: ChatModel): void {

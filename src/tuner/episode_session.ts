@@ -23,6 +23,8 @@ export interface OpenEpisodeOptions {
 export interface ChatOptions {
   /** Who asks; recorded with the calls. */
   readonly agent: string;
+  /** Name of the adapter that is to reply. @default none: what the engine serves by itself */
+  readonly adapter?: string;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
   /** Called with each piece of each reply as it is sampled. */

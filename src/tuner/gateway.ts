@@ -24,7 +24,7 @@ export interface GatewayOptions extends GatewayServing {
   readonly open?: boolean;
   /** Sampling of requests to an open gateway where they say nothing. @default {{}} */
   readonly sampling?: OpenEpisodeOptions["sampling"];
-  /** Loads adapters over vLLM's interface, at an open gateway. */
+  /** Loads adapters over vLLM's interface and serves each under its name, at an open gateway. */
   readonly adapters?: AdapterHost;
   /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
   readonly templateVariables?: Readonly<Record<string, unknown>>;
@@ -72,6 +72,7 @@ export class Gateway {
   readonly url: string;
   readonly #options: GatewayServing;
   readonly #backend: Backend;
+  readonly #adapters: AdapterHost | undefined;
   readonly #sessions = new Map<string, Session>();
   /** Serves everybody, at an open gateway. */
   readonly #everybody: Session | undefined;
@@ -82,6 +83,7 @@ export class Gateway {
     const served = "engine" in options ? options : undefined;
     this.#options = options;
     this.#backend = backendOf(options);
+    this.#adapters = served?.adapters;
     const routes = createRoutes({
       health: served ? () => served.engine.health() : alwaysHealthy,
       tokenizer: served?.model.tokenizer,
@@ -177,7 +179,10 @@ export class Gateway {
     const agent = presented?.agent === undefined
       ? {}
       : { agent: presented.agent };
-    if (this.#everybody) return { session: this.#everybody, ...agent };
+    if (this.#everybody) {
+      const adapters = this.#adapters;
+      return { session: this.#everybody, adapters, ...agent };
+    }
     const session = this.#sessions.get(episode ?? presented?.episode ?? "");
     if (!session || !presented || !sameKey(presented.key, session.apiKey)) {
       throw invalidKey();
@@ -190,9 +195,9 @@ function backendOf(options: GatewayOptions | EndpointGatewayOptions): Backend {
   if ("endpoint" in options) {
     return { kind: "endpoint", endpoint: options.endpoint };
   }
-  const { engine, model, templateVariables } = options;
+  const { engine, model, templateVariables, adapters } = options;
   const renderer = new PromptRenderer(model, templateVariables);
-  return { kind: "engine", engine, model, renderer };
+  return { kind: "engine", engine, model, renderer, adapters };
 }
 
 /** An endpoint tells each request whether it can be served. */

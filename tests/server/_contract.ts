@@ -1,95 +1,18 @@
 import { openVllm, type Sampling } from "../../src/engine/mod.ts";
-import { assertAlmostEquals, assertEquals, assertTrue } from "../assert.ts";
-
-/** A server that speaks vLLM's interface. */
-export interface Server {
-  /** Without a path. */
-  readonly url: string;
-  /** The first model that it lists. */
-  readonly model: string;
-}
-
-/** One thing that such a server must do. */
-export interface Contract {
-  readonly name: string;
-  readonly check: (server: Server) => Promise<void>;
-}
-
-// deno-lint-ignore no-explicit-any -- answers are looked at field by field
-type Json = any;
-
-const PROMPT = [5, 6, 7, 8];
-/** Two computations of the same logprob, in batches of other sizes, differ by less. */
-const SAME = 2e-2;
-
-async function post(
-  { url, model }: Server,
-  path: string,
-  body: Json,
-): Promise<Json> {
-  const response = await request(url, path, { model, ...body });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(JSON.stringify(answer));
-  return answer;
-}
-
-function request(url: string, path: string, body: Json): Promise<Response> {
-  return fetch(`${url}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-}
-
-/** A request of ids for ids. */
-function asked(changes: Json = {}): Json {
-  return {
-    prompt: PROMPT,
-    max_tokens: 12,
-    temperature: 1,
-    top_k: 0,
-    top_p: 1,
-    seed: 11,
-    ignore_eos: true,
-    logprobs: 0,
-    return_token_ids: true,
-    ...changes,
-  };
-}
-
-async function complete(server: Server, changes: Json = {}): Promise<Json> {
-  return await post(server, "/v1/completions", asked(changes));
-}
-
-/** The data of all events; fails unless the stream ends as it should. */
-async function stream(
-  { url, model }: Server,
-  path: string,
-  body: Json,
-): Promise<Json[]> {
-  const response = await request(url, path, { model, ...body, stream: true });
-  assertTrue(response.ok, `status ${response.status}`);
-  const type = response.headers.get("content-type") ?? "";
-  assertTrue(type.startsWith("text/event-stream"), type);
-  const events = (await response.text()).split("\n\n");
-  assertEquals(events.splice(-2), ["data: [DONE]", ""]);
-  return events.map((event) => JSON.parse(event.slice("data: ".length)));
-}
-
-async function errorOf(
-  { url, model }: Server,
-  path: string,
-  body: Json,
-): Promise<[number, string]> {
-  const response = await request(url, path, { model, ...body });
-  const { error } = await response.json();
-  return [response.status, typeof error.message];
-}
-
-function assertClose(a: readonly number[], b: readonly number[]): void {
-  assertEquals(a.length, b.length);
-  a.forEach((value, at) => assertAlmostEquals(value, b[at]!, SAME));
-}
+import { assertEquals, assertTrue } from "../assert.ts";
+import { ADAPTER_CONTRACT } from "./_adapter_contract.ts";
+import {
+  asked,
+  assertClose,
+  complete,
+  type Contract,
+  errorOf,
+  type Json,
+  post,
+  PROMPT,
+  request,
+  stream,
+} from "./_client.ts";
 
 /** What one client may expect of every server: checked against ours, and against a real vLLM. */
 export const CONTRACT: readonly Contract[] = [
@@ -414,22 +337,6 @@ export const CONTRACT: readonly Contract[] = [
     },
   },
   {
-    name: "has the routes of adapters, for POST",
-    async check(server) {
-      for (const path of ["/v1/load_lora_adapter", "/v1/unload_lora_adapter"]) {
-        const got = await fetch(`${server.url}${path}`);
-        await got.body?.cancel();
-        assertEquals(got.status, 405);
-      }
-      const [status, message] = await errorOf(server, "/v1/load_lora_adapter", {
-        lora_name: "nobody",
-        lora_path: "/nowhere",
-      });
-      assertTrue(status === 400 || status === 404, `status ${status}`);
-      assertEquals(message, "string");
-    },
-  },
-  {
     name:
       "is an engine: what it samples and what it scores agree, to the token",
     async check({ url, model }) {
@@ -454,6 +361,7 @@ export const CONTRACT: readonly Contract[] = [
       assertEquals(vllm.stats, { generations: 8, failures: {}, invalid: 0 });
     },
   },
+  ...ADAPTER_CONTRACT,
 ];
 
 const SAMPLING: Sampling = {
@@ -465,9 +373,3 @@ const SAMPLING: Sampling = {
   maxTokens: 20,
   stopTokens: [],
 };
-
-/** The model that a server serves. */
-export async function modelOf(url: string): Promise<string> {
-  const { data } = await (await fetch(`${url}/v1/models`)).json();
-  return data[0].id;
-}
