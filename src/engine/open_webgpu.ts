@@ -50,6 +50,8 @@ export interface OpenWebGpuOptions {
   readonly stepsPerSubmission?: number;
   /** Whether scores under the reference will be wanted; its memory is taken at once then. @default false */
   readonly reference?: boolean;
+  /** Of what training draws at random: the adapter's dropout. @default 0 */
+  readonly seed?: number;
   /** Version the weights are served under at first. @default 0 */
   readonly version?: number;
   /** Turns subgroups off, for tests. @default true */
@@ -77,7 +79,10 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
     weights,
     ...(adapter && { adapter }),
   });
-  const policy = new HostedPolicy(host, maxNodes);
+  const policy = new HostedPolicy(host, {
+    maxNodes,
+    dropout: adapter?.lora.dropout ?? 0,
+  });
   const engine = new WebGpuEngine(host, { name, maxContext, policy });
   await policy.sync(options.version ?? 0);
   return {
@@ -118,6 +123,7 @@ function sizesOf(
     maxNodes,
     trained,
     recompute: options.recompute ?? false,
+    seed: options.seed ?? 0,
     ...(options.dtype && { dtype: options.dtype }),
     decoder: {
       maxBatch,
@@ -137,7 +143,16 @@ class HostedPolicy implements Policy {
   #version = 0;
   #served = 0;
 
-  constructor(readonly host: GpuHost, readonly maxNodes: number) {}
+  readonly maxNodes: number;
+  readonly dropout: number;
+
+  constructor(
+    readonly host: GpuHost,
+    options: Pick<Policy, "maxNodes" | "dropout">,
+  ) {
+    this.maxNodes = options.maxNodes;
+    this.dropout = options.dropout;
+  }
 
   get version(): number {
     return this.#version;
@@ -148,8 +163,11 @@ class HostedPolicy implements Policy {
     return this.#served;
   }
 
-  forward(input: TreeInput): Promise<TreeScores> {
-    return this.host.call("forward", input);
+  forward(
+    input: TreeInput,
+    { keep = true }: { readonly keep?: boolean } = {},
+  ): Promise<TreeScores> {
+    return this.host.call("forward", { input, keep });
   }
 
   reference(input: TreeInput): Promise<TreeScores> {

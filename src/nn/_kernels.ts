@@ -14,6 +14,7 @@ import cacheAttention from "../../kernels/cache_attention.wgsl" with {
 };
 import cacheRope from "../../kernels/cache_rope.wgsl" with { type: "text" };
 import columnSums from "../../kernels/column_sums.wgsl" with { type: "text" };
+import dropout from "../../kernels/dropout.wgsl" with { type: "text" };
 import embedding from "../../kernels/embedding.wgsl" with { type: "text" };
 import embeddingBackward from "../../kernels/embedding_backward.wgsl" with {
   type: "text",
@@ -52,6 +53,7 @@ export const SOURCES = {
   cacheAttention,
   cacheRope,
   columnSums,
+  dropout,
   embedding,
   embeddingBackward,
   gatherRows,

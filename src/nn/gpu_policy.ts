@@ -25,6 +25,8 @@ export interface GpuPolicyOptions {
   readonly recompute?: boolean;
   /** How frozen matrices rest in memory; arithmetic is float32 all the same. @default "f32" */
   readonly dtype?: WeightType;
+  /** Of what training draws at random: the adapter's dropout. @default 0 */
+  readonly seed?: number;
   /** Trains an adapter over the frozen weights, rather than the weights. */
   readonly adapter?: {
     readonly lora: LoraShape;
@@ -48,6 +50,8 @@ export class GpuPolicy {
   #transformer: Transformer | undefined;
   #optimizer: Optimizer | undefined;
   #steps = 0;
+  /** Kept forward passes since the last step. */
+  #passes = 0;
 
   /** @param weights The model's tensors under their Hugging Face names. */
   constructor(
@@ -95,7 +99,11 @@ export class GpuPolicy {
           this.#planner,
           this.#shape,
           this.weights,
-          { maxNodes: this.#options.maxNodes, kept: this.#kept },
+          {
+            maxNodes: this.#options.maxNodes,
+            kept: this.#kept,
+            seed: this.#options.seed ?? 0,
+          },
         ),
     );
     return this.#transformer;
@@ -126,8 +134,14 @@ export class GpuPolicy {
     return gpu.account("reference", () => this.parameters.snapshot(into));
   }
 
-  forward(input: TreeInput): Promise<TreeScores> {
-    return this.transformer.forward(input);
+  /** @param options.keep Whether `backward` may follow: only then is anything dropped. @default true */
+  forward(
+    input: TreeInput,
+    { keep = true }: { readonly keep?: boolean } = {},
+  ): Promise<TreeScores> {
+    if (!keep) return this.transformer.forward(input);
+    const draw = { step: this.#steps, pass: this.#passes++ };
+    return this.transformer.forward(input, draw);
   }
 
   /**
@@ -159,12 +173,14 @@ export class GpuPolicy {
 
   async step(options: StepOptions): Promise<{ readonly gradNorm: number }> {
     this.#requireTrained();
+    this.#passes = 0;
     this.#optimizer ??= this.#makeOptimizer();
     return { gradNorm: await this.#optimizer.step(++this.#steps, options) };
   }
 
   discard(): void {
     this.#requireTrained(); // otherwise the gradients' place is the weights' own
+    this.#passes = 0;
     this.parameters.clearGradients();
   }
 
@@ -180,6 +196,7 @@ export class GpuPolicy {
   loadOptimizer({ step, m, v }: OptimizerState): void {
     this.#requireTrained();
     this.#steps = step;
+    this.#passes = 0;
     this.parameters.write(m, "m");
     this.parameters.write(v, "v");
   }

@@ -30,6 +30,8 @@ export interface LoraShape {
   readonly scale: number;
   /** Projections that are adapted. */
   readonly targets: readonly LoraTarget[];
+  /** Share of what A reads that is dropped in training. @default 0 */
+  readonly dropout?: number;
 }
 
 /** Projections that can be adapted, under their Hugging Face names. */
@@ -145,12 +147,24 @@ export function modelLayout(shape: TransformerShape): readonly Fused[] {
   return fused;
 }
 
-/** Width of a fused matrix's adapter: the rank of each of its adapted projections, in fours. */
-export function adapterWidth(matrix: LayerMatrix, lora: LoraShape): number {
-  return adapted(matrix, lora).length * roundUp(lora.rank, 4);
+/**
+ * Rank of each projection with its padding: in fours, as kernels read; with dropout in sixteens, so that the A of a
+ * projection can be bound alone.
+ */
+export function paddedRank({ rank, dropout = 0 }: LoraShape): number {
+  return roundUp(rank, dropout > 0 ? 16 : 4);
 }
 
-function adapted(matrix: LayerMatrix, lora: LoraShape): readonly Projection[] {
+/** Width of a fused matrix's adapter: the padded rank of each of its adapted projections. */
+export function adapterWidth(matrix: LayerMatrix, lora: LoraShape): number {
+  return adaptedProjections(matrix, lora).length * paddedRank(lora);
+}
+
+/** Those of a fused matrix's projections that are adapted, in order. */
+export function adaptedProjections(
+  matrix: LayerMatrix,
+  lora: LoraShape,
+): readonly Projection[] {
   return matrix.projections.filter(({ name }) => lora.targets.includes(name));
 }
 
@@ -163,11 +177,11 @@ export function adapterLayout(
   shape: TransformerShape,
   lora: LoraShape,
 ): readonly Fused[] {
-  const rank = roundUp(lora.rank, 4);
+  const rank = paddedRank(lora);
   const fused: Fused[] = [];
   for (let layer = 0; layer < shape.layers; layer++) {
     for (const matrix of layerMatrices(shape)) {
-      const targets = adapted(matrix, lora);
+      const targets = adaptedProjections(matrix, lora);
       if (targets.length === 0) continue;
       const width = targets.length * rank;
       const outputs = matrix.projections.reduce(

@@ -1,13 +1,15 @@
 import { slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
+import type { Dropout } from "./dropout.ts";
 import {
   adapterWidth,
   layerMatrices,
   type LayerMatrix,
   type LoraShape,
+  paddedRank,
 } from "./layout.ts";
+import { lowBackward, lowForward } from "./low_rank.ts";
 import type { Parameters } from "./parameters.ts";
-import { roundUp } from "./shape.ts";
 
 /** The weights a pass runs with: the model's own, and perhaps an adapter over them. */
 export interface Weights {
@@ -26,6 +28,8 @@ export interface AdapterScratch {
   readonly input: View;
   /** Gradient of the low-rank activations, `[T, widest]`. */
   readonly dh: View;
+  /** Absent where nothing is ever dropped. */
+  readonly dropout?: Dropout;
 }
 
 /** Room for the widest adapted projection over `rows` rows. */
@@ -66,7 +70,7 @@ export function widthOf({ matrix }: Linear, weights: Weights): number {
   return weights.adapter ? adapterWidth(matrix, weights.adapter.lora) : 0;
 }
 
-/** y = x·Wᵀ [+ scale · (x·Aᵀ)·Bᵀ] [+ bias] [+ residual]. */
+/** y = x·Wᵀ [+ scale · (dropout(x)·Aᵀ)·Bᵀ] [+ bias] [+ residual]. */
 export function linearForward(
   build: StepBuilder,
   weights: Weights,
@@ -99,11 +103,7 @@ export function linearForward(
   const { output } = views.scratch!;
   const h = views.h!;
   return [
-    build.product("NT", { N: width, K }, {
-      A: x,
-      B: parameters.view(`${key}.A`),
-      C: h,
-    }),
+    ...lowForward(build, weights, linear, views),
     build.product("NT", { N, K: width, scale: lora.scale }, {
       A: h,
       B: parameters.view(`${key}.B`),
@@ -173,30 +173,21 @@ function adapterBackward(
   build: StepBuilder,
   weights: Weights,
   linear: Linear,
-  { x, dy, scratch, h }: LinearViews & { readonly dy: View },
+  views: LinearViews & { readonly dy: View },
 ): readonly Step[] {
   const { layer, matrix } = linear;
-  const [N, K] = [outputs(matrix), matrix.input];
+  const { dy, h } = views;
+  const N = outputs(matrix);
   const key = `${layer}.${matrix.key}`;
   const { parameters, lora: { scale } } = weights.adapter!;
   const width = widthOf(linear, weights);
-  const { input, dh } = scratch!;
   return [
     build.product("NN", { N: width, K: N, scale }, {
       A: dy,
       B: parameters.view(`${key}.B`),
-      C: dh,
+      C: views.scratch!.dh,
     }),
-    build.product("NN", { N: K, K: width }, {
-      A: dh,
-      B: parameters.view(`${key}.A`),
-      C: input,
-    }),
-    ...build.weightGradient({ M: width, N: K }, {
-      A: dh,
-      B: x,
-      C: parameters.view(`${key}.A`, "gradients"),
-    }),
+    ...lowBackward(build, weights, linear, views),
     ...build.weightGradient({ M: N, N: width, scale }, {
       A: dy,
       B: h!,
@@ -227,7 +218,7 @@ function keepBlocks(
       "blockDiagonal",
       [gradient, build.gpu.upload(Uint32Array.from(spans))],
       () => flat(Math.ceil(row * WIDTH / 64)),
-      { OUT: row, WIDTH, RANK: roundUp(lora.rank, 4) },
+      { OUT: row, WIDTH, RANK: paddedRank(lora) },
     ),
   ];
 }

@@ -60,12 +60,17 @@ export interface OptimizerState {
  * `forward` keeps its activations until the next `forward`, and `backward` adds to the gradients of
  * the one before it; `step` consumes the gradients and zeroes them. A `forward` with `keep: false`
  * keeps nothing and needs no `backward`.
+ *
+ * With dropout, a kept `forward` draws the masks of its optimizer step and of its place among the kept ones since the
+ * last step: the same calls after the same steps have the same masks. Everything else scores without.
  */
 export interface Policy {
   /** Optimizer steps taken. */
   readonly version: number;
   /** Most tree nodes that one `forward` takes; larger batches are split by the caller. */
   readonly maxNodes: number;
+  /** Share of an adapter's inputs that a kept `forward` drops at random; 0 where its scores are the policy's own. */
+  readonly dropout: number;
   forward(
     input: TreeInput,
     options?: { readonly keep?: boolean },

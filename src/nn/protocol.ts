@@ -43,7 +43,9 @@ export interface Opened {
 /** The calls the Worker answers, each with what it takes and gives. */
 export interface Calls {
   open: (options: OpenArguments) => Opened;
-  forward: (input: TreeInput) => TreeScores;
+  forward: (
+    argument: { readonly input: TreeInput; readonly keep: boolean },
+  ) => TreeScores;
   reference: (input: TreeInput) => TreeScores;
   backward: (gradients: ScoreGradients) => void;
   step: (options: StepOptions) => { readonly gradNorm: number };

@@ -1,6 +1,7 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { UserError } from "../errors.ts";
 import { type Step, StepBuilder } from "./builder.ts";
+import { Dropout, type DropoutDraw } from "./dropout.ts";
 import { embed, embedBackward } from "./embedding.ts";
 import { layerActivations } from "./activations.ts";
 import {
@@ -27,6 +28,8 @@ export interface TransformerOptions {
   readonly maxNodes: number;
   /** What is not kept is made anew, layer by layer, in the backward pass. @default "all" */
   readonly kept?: Kept;
+  /** Of the adapter's dropout. @default 0 */
+  readonly seed?: number;
 }
 
 /**
@@ -46,6 +49,7 @@ export class Transformer {
   readonly #embedBackward: readonly Step[];
   readonly #layers: readonly Layer[];
   readonly #kept: Kept;
+  readonly #dropout: Dropout | undefined;
   readonly #head: LossHead;
   readonly #lookup: {
     readonly distinct: View;
@@ -87,6 +91,14 @@ export class Transformer {
       ),
     };
     const build = new StepBuilder(gpu, planner, shape, this.#rows);
+    const rate = weights.adapter?.lora.dropout ?? 0;
+    const dropout = this.#dropout = rate > 0
+      ? new Dropout(gpu, {
+        rate,
+        seed: options.seed ?? 0,
+        layers: shape.layers,
+      })
+      : undefined;
     const widest = Math.max(D, (H + 2 * K) * HD, 2 * HD);
     this.#scratch = {
       dx: words(T * D),
@@ -99,7 +111,10 @@ export class Transformer {
       spare: words(T * Math.max(D, H * HD, F)),
       partial: words(T / 64 * widest),
       ...(weights.adapter && {
-        adapter: adapterScratch(build, weights, T),
+        adapter: {
+          ...adapterScratch(build, weights, T),
+          ...(dropout && { dropout }),
+        },
       }),
     };
     this.#lookup = {
@@ -156,10 +171,12 @@ export class Transformer {
   /**
    * Scores the targets of a batch; keeps what `backward` needs until the next call.
    *
+   * @param draw What the adapter's dropout drops, here and in `backward`; nothing where absent.
    * @throws {UserError} If the batch is larger or deeper than this model was opened for.
    */
-  async forward(input: TreeInput): Promise<TreeScores> {
+  async forward(input: TreeInput, draw?: DropoutDraw): Promise<TreeScores> {
     this.#load(input);
+    this.#dropout?.set(draw);
     this.#gpu.submit((dispatch) => {
       for (const { op, grid } of this.#embed) dispatch(op, grid(this.#padded));
       for (const layer of this.#layers) {

@@ -31,7 +31,7 @@ const calls: {
   [Name in keyof Calls]: (argument: Parameters<Calls[Name]>[0]) => Result<Name>;
 } = {
   open,
-  forward: (input) => policy.forward(input),
+  forward: ({ input, keep }) => policy.forward(input, { keep }),
   reference: (input) => policy.reference(input),
   backward: (gradients) => policy.backward(gradients),
   step: async (options) => {
@@ -43,7 +43,7 @@ const calls: {
   score: (sequences) =>
     scoreSequences(
       sequences,
-      (input) => policy.forward(input),
+      (input) => policy.forward(input, { keep: false }),
       policy.transformer.maxNodes,
     ),
   weights: () => policy.parameters.read(),

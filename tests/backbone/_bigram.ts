@@ -25,6 +25,7 @@ export class Bigram implements Policy {
   readonly maxNodes = 4096;
   readonly vocab: number;
   version = 0;
+  readonly dropout = 0;
   served = 0;
   #weights: Float32Array;
   #served: Float32Array;

@@ -11,13 +11,20 @@ import {
 /** Weights by name, in float64. */
 export type ReferenceWeights = ReadonlyMap<string, ArrayLike<number>>;
 
+/** What an adapter adds to a projection of `x`, `[rows, width]`; undefined where it leaves it alone. */
+export type Beside = (
+  x: Float64Array,
+  projection: { readonly layer: number; readonly name: string },
+) => Float64Array | undefined;
+
 /** Scores of a forest's targets by a decoder written plainly in float64: what the GPU should come to. */
 export function referenceScores(
   shape: TransformerShape,
   weights: ReferenceWeights,
   input: TreeInput,
+  beside: Beside = () => undefined,
 ): { readonly logprob: Float64Array; readonly entropy: Float64Array } {
-  const hidden = hiddenStates(shape, weights, input);
+  const hidden = hiddenStates(shape, weights, input, beside);
   const D = shape.hiddenSize;
   const head = weights.get(
     shape.tieEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
@@ -43,6 +50,7 @@ function hiddenStates(
   shape: TransformerShape,
   weights: ReferenceWeights,
   input: TreeInput,
+  beside: Beside,
 ): Float64Array {
   const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
     shape;
@@ -56,8 +64,12 @@ function hiddenStates(
   for (let layer = 0; layer < shape.layers; layer++) {
     const prefix = `model.layers.${layer}`;
     const weight = (name: string) => weights.get(`${prefix}.${name}.weight`)!;
-    const project = (input: Float64Array, name: string, width: number) =>
-      linear(input, weight(name), width, weights.get(`${prefix}.${name}.bias`));
+    const project = (x: Float64Array, name: string, width: number) => {
+      const bias = weights.get(`${prefix}.${name}.bias`);
+      const y = linear(x, weight(name), width, bias);
+      const more = beside(x, { layer, name: name.split(".")[1]! });
+      return more ? sum(y, more) : y;
+    };
     const n1 = rmsNorm(x, weight("input_layernorm"), epsilon);
     const [q, k, v] = ["q", "k", "v"].map((letter) =>
       project(n1, `self_attn.${letter}_proj`, D)
@@ -89,7 +101,7 @@ function hiddenStates(
 }
 
 /** x · Wᵀ + bias, x `[rows, width]`, W `[out, width]`. */
-function linear(
+export function linear(
   x: Float64Array,
   W: ArrayLike<number>,
   width: number,

@@ -31,6 +31,7 @@ export class TablePolicy implements Policy {
   /** Names of the calls that cost GPU time, in order. */
   readonly work: string[] = [];
   version = 0;
+  readonly dropout: number = 0;
   readonly #reference: Float64Array;
   #kept: Kept[] = [];
 
