@@ -4,6 +4,7 @@
 // key (seed, step), at the counter (column / 4, row, stream, pass), gives a word for each of four columns, and an element
 // stays where its word is at least THRESHOLD = ⌊p · 2³²⌋. SCALE is the literal 1 / (1 − p).
 //
+// rows: how many, and the place of the first of them within the batch.
 // draw: seed, step, pass, and 0 where nothing is dropped. stream.x parts the masks of one pass from each other.
 // Grid: ceil(T · N / 4 / 64) workgroups, in rows of 65535 along x.
 @group(0) @binding(0) var<storage, read> X: array<vec4f>;
@@ -39,7 +40,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= rows.x * $(N / 4)u) { return; }
   var y = X[i];
   if (draw.w != 0u) {
-    let words = philox(vec4u(i % $(N / 4)u, i / $(N / 4)u, stream.x, draw.z), draw.xy);
+    let words = philox(vec4u(i % $(N / 4)u, rows.y + i / $(N / 4)u, stream.x, draw.z), draw.xy);
     y = select(vec4f(), y * $SCALE, words >= vec4u($(THRESHOLD)u));
   }
 //! if ACCUMULATE

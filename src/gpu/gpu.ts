@@ -107,17 +107,12 @@ export class Gpu implements Disposable {
   buffer(bytes: number): View {
     const size = Math.max(256, Math.ceil(bytes / 256) * 256);
     if (size > this.device.limits.maxStorageBufferBindingSize) {
+      const most = this.device.limits.maxStorageBufferBindingSize;
+      const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
       throw new DeviceError(
-        `A GPU buffer of ${
-          (size / 2 ** 20).toFixed(0)
-        } MiB was asked for (${this.#item}), ` +
-          `but ${this.info.adapter} binds at most ` +
-          `${
-            (this.device.limits.maxStorageBufferBindingSize / 2 ** 20).toFixed(
-              0,
-            )
-          } MiB; ` +
-          "lower train.max_nodes, engine.max_batch or engine.max_context",
+        `A GPU buffer of ${mebibytes(size)} MiB was asked for ` +
+          `(${this.#item}), but ${this.info.adapter} binds at most ` +
+          `${mebibytes(most)} MiB; lower ${KNOBS[this.#item] ?? EVERY_KNOB}`,
       );
     }
     const buffer = this.create(size);
@@ -321,6 +316,15 @@ export class Gpu implements Disposable {
     this.device.destroy();
   }
 }
+
+/** What to lower where a buffer of an item is too large. */
+const KNOBS: Readonly<Record<string, string>> = {
+  "activations": "train.max_nodes",
+  "loss head": "train.max_nodes",
+  "KV cache": "engine.cache_tokens",
+  "decoding": "engine.max_batch or engine.max_context",
+};
+const EVERY_KNOB = "train.max_nodes, engine.max_batch or engine.max_context";
 
 /** A part of a view, in bytes from its start. */
 export function slice(view: View, offset: number, size: number): View {

@@ -21,26 +21,29 @@ export interface Activations {
   readonly lse: View;
   /** The residual stream after the attention, `[T, D]`. */
   readonly middle: View;
-  /** Gate and up, `[T, 2F]`. */
-  readonly gu: View;
-  /** SwiGLU of it, `[T, F]`. */
-  readonly h: View;
-  /** The adapter's low-rank activations of each fused matrix that it adapts, `[T, width]`. */
-  readonly low: ReadonlyMap<LayerMatrix["key"], View>;
+  /** Gate and up, `[rows, 2F]` of each block of rows. */
+  readonly gu: readonly View[];
+  /** SwiGLU of it, `[rows, F]`. */
+  readonly h: readonly View[];
+  /** The adapter's low-rank activations of each fused matrix that it adapts, `[rows, width]`: in blocks where the matrix is computed so. */
+  readonly low: ReadonlyMap<LayerMatrix["key"], readonly View[]>;
 }
 
-/** Room for the activations of a layer over `capacity` tokens; all layers need the same. */
+/** Room for the activations of a layer; all layers need the same. */
 export function layerActivations(
-  { gpu, shape }: StepBuilder,
+  { gpu, shape, rows: { capacity, blocks } }: StepBuilder,
   weights: Weights,
-  capacity: number,
 ): Activations {
   const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
     shape;
   const rows = (width: number) => gpu.buffer(capacity * width * 4);
+  const blockwise = (width: number) =>
+    blocks.map(({ capacity }) => gpu.buffer(capacity * width * 4));
   const low = layerMatrices(shape).flatMap((matrix) => {
     const width = widthOf({ layer: 0, matrix }, weights);
-    return width > 0 ? [[matrix.key, rows(width)] as const] : [];
+    if (width === 0) return [];
+    const views = matrix.module === "mlp" ? blockwise(width) : [rows(width)];
+    return [[matrix.key, views] as const];
   });
   return {
     n1: rows(D),
@@ -52,8 +55,8 @@ export function layerActivations(
     attended: rows(H * HD),
     lse: rows(H),
     middle: rows(D),
-    gu: rows(2 * F),
-    h: rows(F),
+    gu: blockwise(2 * F),
+    h: blockwise(F),
     low: new Map(low),
   };
 }

@@ -9,6 +9,7 @@ import {
   type KernelParameters,
   literal,
   type Op,
+  slice,
   type View,
   type WeightType,
 } from "../gpu/mod.ts";
@@ -35,6 +36,14 @@ export function dispatchSteps(
     const { op, grid } = step.few?.find((few) => rows <= few.rows) ?? step;
     dispatch(op, grid(rows));
   }
+}
+
+/** Some of a batch's rows, for steps over what is too wide to be bound for all of them. */
+export interface RowBlock {
+  /** Builds steps over these rows alone. */
+  readonly build: StepBuilder;
+  /** These rows of a buffer `[rows, width]`. */
+  of(view: View, width: number): View;
 }
 
 /** Sizes of a product over rows; the rest is as in `GemmShape`. */
@@ -85,6 +94,21 @@ export class StepBuilder {
   /** The same model over another batch's rows. */
   over(rows: RowCount): StepBuilder {
     return new StepBuilder(this.gpu, this.planner, this.shape, rows);
+  }
+
+  /** Steps over the rows, block by block; each block's are built from the part of the rows that it is. */
+  inBlocks(
+    steps: (block: RowBlock, index: number) => readonly Step[],
+  ): readonly Step[] {
+    const { blocks } = this.rows;
+    return blocks.flatMap((rows, index) => {
+      const of = (view: View, width: number) =>
+        slice(view, rows.first * width * 4, rows.capacity * width * 4);
+      return steps({ build: this.over(rows), of }, index).map((step) => ({
+        op: step.op,
+        grid: (count: number) => step.grid(rows.within(count)),
+      }));
+    });
   }
 
   /** A step of any kernel; `extra` adds to the model's literals. */

@@ -94,7 +94,7 @@ export class Decoder {
     });
     const adapter = weights.adapter && gpu.account(
       "decoding",
-      () => adapterScratch(build, weights, capacity),
+      () => adapterScratch(build, weights),
     );
     const { hiddenSize: D, vocabSize: V } = shape;
     const lookup = embed(build, weights, {

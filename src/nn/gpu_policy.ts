@@ -27,6 +27,8 @@ export interface GpuPolicyOptions {
   readonly dtype?: WeightType;
   /** Of what training draws at random: the adapter's dropout. @default 0 */
   readonly seed?: number;
+  /** Most bytes of activations that are bound at once. @default the device's limit */
+  readonly bindingBytes?: number;
   /** Trains an adapter over the frozen weights, rather than the weights. */
   readonly adapter?: {
     readonly lora: LoraShape;
@@ -92,19 +94,16 @@ export class GpuPolicy {
 
   /** Made at the first need, since activations take room that pure inference can do without. */
   get transformer(): Transformer {
+    const { maxNodes, seed = 0, bindingBytes } = this.#options;
     this.#transformer ??= this.#planner.gpu.account(
       "activations",
       () =>
-        new Transformer(
-          this.#planner,
-          this.#shape,
-          this.weights,
-          {
-            maxNodes: this.#options.maxNodes,
-            kept: this.#kept,
-            seed: this.#options.seed ?? 0,
-          },
-        ),
+        new Transformer(this.#planner, this.#shape, this.weights, {
+          maxNodes,
+          kept: this.#kept,
+          seed,
+          ...(bindingBytes !== undefined && { bindingBytes }),
+        }),
     );
     return this.#transformer;
   }

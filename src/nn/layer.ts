@@ -1,15 +1,10 @@
 import type { View } from "../gpu/mod.ts";
 import type { Activations } from "./activations.ts";
-import { CHUNK, flat, type Step, type StepBuilder } from "./builder.ts";
+import { CHUNK, type Step, type StepBuilder } from "./builder.ts";
+import { buildFeedForward } from "./feed_forward.ts";
 import { holderOf } from "./holder_of.ts";
-import { layerMatrices } from "./layout.ts";
-import {
-  type AdapterScratch,
-  type Linear,
-  linearBackward,
-  linearForward,
-  type Weights,
-} from "./linear.ts";
+import type { LayerMatrix } from "./layout.ts";
+import { type AdapterScratch, buildLinear, type Weights } from "./linear.ts";
 
 /** Inputs of the attention kernels that change with every batch. */
 export interface BatchViews {
@@ -29,9 +24,9 @@ export interface Scratch {
   readonly dx: View;
   /** `[T, max(D, H · HD)]`. */
   readonly dn: View;
-  /** `[T, F]`. */
+  /** Of a block of rows, `[rows, F]`. */
   readonly dh: View;
-  /** `[T, 2F]`. */
+  /** Of a block of rows, `[rows, 2F]`. */
   readonly dgu: View;
   /** `[T, (H + 2K) · HD]`. */
   readonly dqkv: View;
@@ -39,7 +34,7 @@ export interface Scratch {
   readonly dqk: View;
   /** `[T, H]`. */
   readonly delta: View;
-  /** `[T, max(D, H · HD, F)]` */
+  /** `[T, max(D, H · HD)]`, or `[rows, F]` of a block of rows */
   readonly spare: View;
   /** First stage of column sums, `[T / 64, widest]`. */
   readonly partial: View;
@@ -78,55 +73,46 @@ export function buildLayer(
 ): Layer {
   const { gpu, shape } = build;
   const { index, x, output, activations, batch, scratch } = options;
-  const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
-    shape;
+  const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD } = shape;
   const holder = (name: string) => holderOf(weights, `${index}.${name}`);
   const weight = (name: string) => holder(name).view(`${index}.${name}`);
   const tiles = (count: number) => count / gpu.lanes;
-  const elements = (width: number) => (count: number) =>
-    flat(count * width / 4 / 64);
 
-  const { n1, rstd1, n2, rstd2, qkv, qk, attended, lse, middle, gu, h } =
-    activations;
+  const { n1, rstd1, n2, rstd2, qkv, qk, attended, lse, middle } = activations;
   // The positions tell how far back a key stands, where that matters.
   const window = shape.slidingWindow ? [batch.positions] : [];
   const gains = shape.qkNorm ? [weight("q_norm"), weight("k_norm")] : [];
   const { tileStart, tileList, tileUntil, visibleUntil, positions, rotary } =
     batch;
 
-  /** A fused matrix from one activation to the next. */
+  const { spare, adapter } = scratch;
   const linear = (
-    key: Linear["matrix"]["key"],
+    key: LayerMatrix["key"],
     views: { readonly x: View; readonly y: View; readonly residual?: View },
   ) => {
-    const matrix = layerMatrices(shape).find((matrix) => matrix.key === key)!;
-    const place = { layer: index, matrix };
-    const low = activations.low.get(key);
-    const all = {
+    const h = activations.low.get(key)?.[0];
+    return buildLinear(build, weights, {
+      layer: index,
+      key,
+      spare,
       ...views,
-      ...(low && { h: low }),
-      ...(scratch.adapter && { scratch: scratch.adapter }),
-    };
-    return {
-      forward: linearForward(build, weights, place, all),
-      backward: (dy: View, dx: View) =>
-        linearBackward(build, weights, place, {
-          ...all,
-          dy,
-          dx,
-          spare: scratch.spare,
-        }),
-    };
+      ...(h && { h }),
+      ...(adapter && { scratch: adapter }),
+    });
   };
   const project = linear("qkv", { x: n1, y: qkv });
   const out = linear("out", { x: attended, y: middle, residual: x });
-  const gateUp = linear("gate_up", { x: n2, y: gu });
-  const down = linear("down", { x: h, y: output, residual: middle });
+  const mlp = buildFeedForward(build, weights, {
+    index,
+    output,
+    activations,
+    scratch,
+  });
 
   const tree = [qk, qkv, visibleUntil];
   const before = [
     build.norm(x, weight("attention_norm"), n1, rstd1),
-    ...project.forward,
+    ...project.forward(),
     build.step(
       "qkRope",
       [qkv, positions, rotary, qk, ...gains],
@@ -137,26 +123,20 @@ export function buildLayer(
       [...tree, tileStart, tileList, attended, lse, ...window],
       (count) => [tiles(count), H],
     ),
-    ...out.forward,
+    ...out.forward(),
     build.norm(middle, weight("mlp_norm"), n2, rstd2),
-    ...gateUp.forward,
-    build.step("swiglu", [gu, h, build.rows.whole], elements(F)),
   ];
-  const forward = [...before, ...down.forward];
-  // Of the last product the backward pass needs what stands before the products with the base's own windows.
-  const windows = weights.base.windows(`${index}.down`).length;
-  const recompute = [...before, ...down.forward.slice(0, -windows)];
+  const forward = [...before, ...mlp.forward];
+  const recompute = [...before, ...mlp.recompute];
 
-  const { dx, dn, dh, dgu, dqkv, dqk, delta, partial } = scratch;
+  const { dx, dn, dqkv, dqk, delta, partial } = scratch;
   /** Steps that add to the gradient of a gain or bias, where that is trained. */
   const own = (name: string, steps: (gradient: View) => readonly Step[]) =>
     holder(name).trained
       ? steps(holder(name).view(`${index}.${name}`, "gradients"))
       : [];
   const backward = [
-    ...down.backward(dx, dh),
-    build.step("swigluBackward", [gu, dh, dgu, build.rows.whole], elements(F)),
-    ...gateUp.backward(dgu, dn),
+    ...mlp.backward,
     ...own(
       "mlp_norm",
       (gradient) =>

@@ -32,15 +32,19 @@ export interface AdapterScratch {
   readonly dropout?: Dropout;
 }
 
-/** Room for the widest adapted projection over `rows` rows. */
+/** Room for the widest adapted projection over all rows, or over a block of them where it is computed so. */
 export function adapterScratch(
-  { gpu, shape }: StepBuilder,
+  { gpu, shape, rows }: StepBuilder,
   weights: Weights,
-  rows: number,
 ): AdapterScratch {
   const matrices = layerMatrices(shape);
-  const most = (size: (matrix: LayerMatrix) => number) =>
-    gpu.buffer(rows * Math.max(...matrices.map(size)) * 4);
+  const most = (width: (matrix: LayerMatrix) => number) =>
+    gpu.buffer(
+      4 * Math.max(...matrices.map((matrix) =>
+        width(matrix) *
+        (matrix.module === "mlp" ? rows.blocks[0]! : rows).capacity
+      )),
+    );
   return {
     output: most(outputs),
     input: most(({ input }) => input),
@@ -68,6 +72,30 @@ export interface Linear {
 /** Width of a linear's adapter; 0 where it has none. */
 export function widthOf({ matrix }: Linear, weights: Weights): number {
   return weights.adapter ? adapterWidth(matrix, weights.adapter.lora) : 0;
+}
+
+/** Builds the way forward and back through a fused matrix of layer `layer`, from one activation to the next. */
+export function buildLinear(
+  build: StepBuilder,
+  weights: Weights,
+  { layer, key, spare, ...views }: LinearViews & {
+    readonly layer: number;
+    readonly key: LayerMatrix["key"];
+    /** As large as the input's gradient; needed where the matrix has several windows. */
+    readonly spare: View;
+  },
+): {
+  forward(): readonly Step[];
+  /** From the output's gradient `dy` to the input's, `dx`; adds those of whatever is trained. */
+  backward(dy: View, dx: View): readonly Step[];
+} {
+  const matrix = layerMatrices(build.shape).find((other) => other.key === key)!;
+  const linear = { layer, matrix };
+  return {
+    forward: () => linearForward(build, weights, linear, views),
+    backward: (dy, dx) =>
+      linearBackward(build, weights, linear, { ...views, dy, dx, spare }),
+  };
 }
 
 /** y = x·Wᵀ [+ scale · (dropout(x)·Aᵀ)·Bᵀ] [+ bias] [+ residual]. */
@@ -126,14 +154,13 @@ function biasOf(
 }
 
 /** Gradients of {@linkcode linearForward}: dx from dy, and those of whatever is trained. */
-export function linearBackward(
+function linearBackward(
   build: StepBuilder,
   weights: Weights,
   linear: Linear,
   views: LinearViews & {
     readonly dy: View;
     readonly dx: View;
-    /** As large as dx; needed where the matrix has several windows. */
     readonly spare: View;
   },
 ): readonly Step[] {

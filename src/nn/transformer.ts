@@ -13,7 +13,7 @@ import {
 import { LossHead } from "./loss_head.ts";
 import { adapterScratch, type Weights } from "./linear.ts";
 import type { ScoreGradients, TreeInput, TreeScores } from "./policy.ts";
-import { RowCount } from "./row_count.ts";
+import { RowCount, rowsPerBinding } from "./row_count.ts";
 import { rotaryTable } from "./rotary.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
 import { planTargets } from "./targets.ts";
@@ -30,6 +30,8 @@ export interface TransformerOptions {
   readonly kept?: Kept;
   /** Of the adapter's dropout. @default 0 */
   readonly seed?: number;
+  /** Most bytes of a binding. @default the device's limit */
+  readonly bindingBytes?: number;
 }
 
 /**
@@ -68,12 +70,18 @@ export class Transformer {
     const { gpu } = planner;
     const { hiddenSize: D, heads: H, kvHeads: K, headDim: HD, feedForward: F } =
       shape;
+    const {
+      kept = "all",
+      bindingBytes = gpu.device.limits.maxStorageBufferBindingSize,
+    } = options;
     const T = this.#capacity = roundUp(options.maxNodes, 64);
-    const kept = this.#kept = options.kept ?? "all";
+    this.#kept = kept;
     this.#gpu = gpu;
     this.#shape = shape;
     const words = (count: number) => gpu.buffer(count * 4);
-    this.#rows = new RowCount(gpu, T);
+    const blockRows = rowsPerBinding(2 * F, bindingBytes);
+    this.#rows = new RowCount(gpu, T, { blockRows });
+    const block = this.#rows.blocks[0]!.capacity;
     this.#batch = {
       tokens: words(T),
       positions: words(T),
@@ -103,16 +111,16 @@ export class Transformer {
     this.#scratch = {
       dx: words(T * D),
       dn: words(T * Math.max(D, H * HD)),
-      dh: words(T * F),
-      dgu: words(T * 2 * F),
+      dh: words(block * F),
+      dgu: words(block * 2 * F),
       dqkv: words(T * (H + 2 * K) * HD),
       dqk: words(T * (H + K) * HD),
       delta: words(T * H),
-      spare: words(T * Math.max(D, H * HD, F)),
+      spare: words(Math.max(T * Math.max(D, H * HD), block * F)),
       partial: words(T / 64 * widest),
       ...(weights.adapter && {
         adapter: {
-          ...adapterScratch(build, weights, T),
+          ...adapterScratch(build, weights),
           ...(dropout && { dropout }),
         },
       }),
@@ -134,10 +142,10 @@ export class Transformer {
       groups: () => this.#distinct,
     });
     const layers: Layer[] = [];
-    let activations = layerActivations(build, weights, T);
+    let activations = layerActivations(build, weights);
     for (let index = 0; index < shape.layers; index++) {
       if (kept === "all" && index > 0) {
-        activations = layerActivations(build, weights, T);
+        activations = layerActivations(build, weights);
       }
       const layer = buildLayer(build, weights, {
         index,

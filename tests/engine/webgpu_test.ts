@@ -234,12 +234,12 @@ Deno.test("openWebGpu() that fails says why and leaves no thread behind", async 
   await assertRejects(
     () => openSmall({ maxNodes: 2 ** 22 }),
     DeviceError,
-    "train.max_nodes",
+    "MiB; lower train.max_nodes",
   );
   await assertRejects(
     () => openSmall({ cacheTokens: 2 ** 28 }),
     DeviceError,
-    "MiB",
+    "MiB; lower engine.cache_tokens",
   );
   await assertRejects(
     () => openSmall({ weights: hashedWeights(SMALL_SHAPE).slice(1) }),
