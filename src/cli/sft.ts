@@ -25,6 +25,7 @@ export async function run(args: Args): Promise<number> {
     dtype: outputType(args),
     stop: interrupt.stop,
     onMemory: (memory) => show({ event: "memory", ...memory }),
+    onNote: (text) => show({ event: "note", text }),
   });
   for (let next = await steps.next();; next = await steps.next()) {
     if (interrupt.kill.aborted) return STOPPED;
@@ -39,6 +40,7 @@ export async function run(args: Args): Promise<number> {
 
 type Shown =
   | ({ readonly event: "memory" } & MemoryUse)
+  | { readonly event: "note"; readonly text: string }
   | ({ readonly event: "step" } & FineTuneRecord)
   | ({ readonly event: "done"; readonly out: string } & FineTuned);
 
@@ -53,6 +55,7 @@ function showText(): (shown: Shown) => void {
   let first = 0;
   return (shown) => {
     if (shown.event === "memory") return console.log(summariseMemory(shown));
+    if (shown.event === "note") return console.log(shown.text);
     if (shown.event === "done") return console.log(summaryLine(shown));
     const { step, steps, epoch, loss, validationLoss } = shown;
     const now = performance.now();

@@ -11,6 +11,7 @@ export async function run(args: Args): Promise<number> {
     lines: readJsonLines(neededFlag(args, "rollouts")),
     out: await outputFolder(args),
     onMemory: (memory) => console.error(summariseMemory(memory)),
+    onNote: (text) => console.error(text),
     steps: args.integer("steps"),
     dtype: outputType(args),
   });

@@ -63,6 +63,7 @@ export async function openAgent(
         const text = `Waiting for vLLM to answer, for ${seconds} s`;
         view.show({ event: "note", text });
       },
+      onNote: (text) => view.show({ event: "note", text }),
       onMemory: (memory) => view.show({ event: "memory", ...memory }),
     }),
   );

@@ -36,6 +36,8 @@ export interface OpenModelOptions {
   readonly exchanged?: boolean;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
+  /** Is told what is worth knowing. */
+  readonly onNote?: ((text: string) => void) | undefined;
   /** Is told how many seconds a server that is started has been waited for. */
   readonly onWait?: ((seconds: number) => void) | undefined;
   /** Ends the waiting. */
@@ -51,7 +53,8 @@ export interface OpenModelOptions {
  */
 export async function openModel(
   config: ServeConfig,
-  { trained, exchanged = false, onMemory, ...waiting }: OpenModelOptions,
+  { trained, exchanged = false, onMemory, onNote, ...waiting }:
+    OpenModelOptions,
 ): Promise<OpenModel> {
   const { engine } = config;
   if (engine.kind === "openai") {
@@ -61,7 +64,7 @@ export async function openModel(
   }
   const folder = await loadModelFolder(config.model.path);
   const chat = chatModel(folder);
-  const use = { weights: folder, trained, episodes: trained, onMemory };
+  const use = { weights: folder, trained, episodes: trained, onMemory, onNote };
   if (engine.kind === "webgpu") {
     const { gpu, adapter } = await openPolicy(config, {
       ...use,

@@ -22,6 +22,8 @@ export interface OpenPolicyOptions extends PolicyUse {
   readonly weights: ModelWeights;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
+  /** Is told what is worth knowing. */
+  readonly onNote?: ((text: string) => void) | undefined;
 }
 
 /** A policy on the GPU. */
@@ -39,7 +41,7 @@ export interface OpenPolicy {
  */
 export async function openPolicy(
   config: ServeConfig,
-  { weights, onMemory, ...use }: OpenPolicyOptions,
+  { weights, onMemory, onNote, ...use }: OpenPolicyOptions,
 ): Promise<OpenPolicy> {
   const { model, train } = config;
   const { trained } = use;
@@ -48,6 +50,12 @@ export async function openPolicy(
     : await loadAdapter(model.adapter, weights.config);
   const merged = trained && train.method === "full" ? given : undefined;
   const shape = standingAdapter(config, given?.config, use);
+  const [before, now] = [given?.config, shape].map((of) => of?.dropout ?? 0);
+  if (given && shape && before !== now) {
+    onNote?.(
+      `The adapter ${model.adapter} was trained with dropout ${before}, and goes on with train.lora.dropout: ${now}`,
+    );
+  }
   const fitted = await fitPolicy(config, {
     ...use,
     shape: weights.config,
@@ -56,7 +64,9 @@ export async function openPolicy(
   onMemory?.(fitted.memory);
   checkMemory(fitted, config);
   const adapter = shape &&
-    (given ?? newAdapter(config, { shape, model: weights.config }));
+    (given
+      ? { ...given, config: shape }
+      : newAdapter(config, { shape, model: weights.config }));
   const { adapter: lora, ...sizes } = fitted.options;
   const gpu = await openWebGpu({
     ...sizes,

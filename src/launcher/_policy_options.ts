@@ -18,18 +18,20 @@ export interface PolicyUse {
   readonly episodes?: boolean;
 }
 
-/** Shape of the adapter that stands over the model's own weights, given the one that `config` names, if any. */
+/**
+ * Shape of the adapter that stands over the model's own weights, given the one that `config` names, if any. Training goes
+ * on with the dropout of `config`, whatever the adapter was trained with before.
+ */
 export function standingAdapter(
   config: ServeConfig,
   given: AdapterConfig | undefined,
   { trained, exchanged = false }: Pick<PolicyUse, "trained" | "exchanged">,
 ): AdapterConfig | undefined {
   if (!trained && !exchanged) return given;
-  return config.train.method === "lora"
-    ? given ?? adapterOf(config)
-    : trained
-    ? undefined
-    : given;
+  const { method, lora: { dropout } } = config.train;
+  if (method !== "lora") return trained ? undefined : given;
+  if (given === undefined) return adapterOf(config);
+  return trained ? { ...given, dropout } : given;
 }
 
 /** How the policy of `config` is opened: everything but numbers. */
@@ -47,12 +49,14 @@ export function policyOptions(
     trained,
     scored: !sampled,
     dtype: model.dtype,
+    seed: config.seed,
     ...(adapter && {
       adapter: {
         lora: {
           rank: adapter.rank,
           scale: adapterScale(adapter),
           targets: adapter.targets,
+          dropout: trained ? adapter.dropout ?? 0 : 0,
         },
       },
     }),

@@ -33,6 +33,8 @@ export interface FineTuneModelOptions {
   readonly dtype?: FloatType | undefined;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: (memory: MemoryUse) => void;
+  /** Is told what is worth knowing. */
+  readonly onNote?: (text: string) => void;
   /** Aborted to end after the step at work, and to save. */
   readonly stop?: AbortSignal;
 }
@@ -77,6 +79,7 @@ export async function* fineTuneModel(
     trained: true,
     sampled: false,
     onMemory: options.onMemory,
+    onNote: options.onNote,
   });
   await using _ = gpu;
   const { policy } = gpu;

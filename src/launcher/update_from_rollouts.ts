@@ -20,6 +20,8 @@ export interface UpdateFromRolloutsOptions {
   readonly steps?: number | undefined;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: (memory: MemoryUse) => void;
+  /** Is told what is worth knowing. */
+  readonly onNote?: (text: string) => void;
   /** Number format of whole weights. @default "F32" */
   readonly dtype?: FloatType | undefined;
 }
@@ -48,6 +50,7 @@ export async function* updateFromRollouts(
     sampled: false,
     episodes: true,
     onMemory: options.onMemory,
+    onNote: options.onNote,
   });
   await using _ = gpu;
   const { policy } = gpu;

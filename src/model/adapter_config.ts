@@ -25,6 +25,8 @@ export interface AdapterConfig {
   readonly rslora: boolean;
   /** The projections of every layer that are adapted. */
   readonly targets: readonly AdapterTarget[];
+  /** Share of what A reads that is dropped in training, and in training alone. @default 0 */
+  readonly dropout?: number;
   /** Folder or Hub id of the model it stands over, where the adapter says so. */
   readonly base?: string;
 }
@@ -97,11 +99,13 @@ export function parseAdapterConfig(
     if (!isOff(value)) fields.refuse(name, "is not supported");
   }
   const base = json.base_model_name_or_path;
+  const dropout = json.lora_dropout;
   return {
     rank: fields.size("r"),
     alpha: fields.positive("lora_alpha"),
     rslora: fields.flag("use_rslora", false),
     targets,
+    ...(typeof dropout === "number" && dropout > 0 && { dropout }),
     ...(typeof base === "string" && base !== "" && { base }),
   };
 }
@@ -114,7 +118,7 @@ function isOff(value: unknown): boolean {
 
 /** What PEFT writes into `adapter_config.json` for such an adapter. */
 export function adapterConfigJson(config: AdapterConfig): JsonObject {
-  const { rank, alpha, rslora, targets, base } = config;
+  const { rank, alpha, rslora, targets, dropout = 0, base } = config;
   return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
@@ -122,7 +126,7 @@ export function adapterConfigJson(config: AdapterConfig): JsonObject {
     inference_mode: true,
     r: rank,
     lora_alpha: alpha,
-    lora_dropout: 0,
+    lora_dropout: dropout,
     use_rslora: rslora,
     use_dora: false,
     bias: "none",

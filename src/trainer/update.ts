@@ -110,12 +110,13 @@ export async function update(
   );
 
   const live = built.filter(({ batches }) => batches.length > 0);
-  const severalSteps = epochs * live.length > 1;
+  // With dropout, what trains is not what samples: the gap to the engine would be measured through it.
+  const scoreFirst = epochs * live.length > 1 || policy.dropout > 0;
   const prepared: MicroBatch[][] = [];
   for (const { batches } of live) {
     const micro: MicroBatch[] = [];
     for (const batch of batches) {
-      micro.push(await prepare(policy, batch, { algorithm, severalSteps }));
+      micro.push(await prepare(policy, batch, { algorithm, scoreFirst }));
     }
     prepared.push(micro);
   }
@@ -198,7 +199,7 @@ function deal(groups: readonly BatchGroup[], shares: number): BatchGroup[][] {
 async function prepare(
   policy: Policy,
   batch: TreeBatch,
-  options: { readonly algorithm: Algorithm; readonly severalSteps: boolean },
+  options: { readonly algorithm: Algorithm; readonly scoreFirst: boolean },
 ): Promise<MicroBatch> {
   const targets = forwardTargets(batch);
   const { input, targetOf } = targets;
@@ -207,7 +208,7 @@ async function prepare(
     const { logprob } = await policy.reference(input);
     batch.terms.referenceLogprob.set(toTerms(logprob, targetOf));
   }
-  if (!options.severalSteps) return { batch, targets };
+  if (!options.scoreFirst) return { batch, targets };
   const { logprob } = await policy.forward(input, { keep: false });
   return { batch, targets, oldLogprob: toTerms(logprob, targetOf) };
 }

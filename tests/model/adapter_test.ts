@@ -75,6 +75,25 @@ Deno.test("loadAdapter() reads back what saveAdapter() wrote", async () => {
   });
 });
 
+Deno.test("saveAdapter() says with what dropout an adapter was trained, and loadAdapter() reads it", async () => {
+  await withFolder(async (root) => {
+    const config = { ...ADAPTER, dropout: 0.1 };
+    for (const [name, saved] of Object.entries({ config, plain: ADAPTER })) {
+      const folder = `${root}/${name}`;
+      const tensors = initAdapter(MODEL, saved, 1);
+      await saveAdapter(folder, { config: saved, tensors });
+      const json = JSON.parse(
+        await Deno.readTextFile(`${folder}/adapter_config.json`),
+      );
+      assertEquals(json.lora_dropout, saved === config ? 0.1 : 0);
+      assertEquals(await loadAdapter(folder, MODEL), {
+        config: saved,
+        tensors,
+      });
+    }
+  });
+});
+
 Deno.test("loadAdapter() gives layers that an adapter leaves alone factors of zeroes", async () => {
   await withFolder(async (root) => {
     const folder = `${root}/adapter`;

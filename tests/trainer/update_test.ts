@@ -4,6 +4,7 @@ import type { Call } from "../../src/tracker/mod.ts";
 import { advantages, algorithm, update } from "../../src/trainer/mod.ts";
 import type {
   AlgorithmName,
+  ScoredTerms,
   TrainGroup,
   UpdateOptions,
 } from "../../src/trainer/mod.ts";
@@ -233,6 +234,45 @@ Deno.test("update() takes one step for each minibatch of each epoch, against the
   assertTrue(metrics.policy!.clipFractionHigh > 0);
   // The engine was the policy itself; what the steps changed since is not a gap.
   assertTrue(metrics.policy!.logprobGapMax < 1e-6);
+});
+
+Deno.test("update() measures the gap to the engine, and what it shows, without dropout", async () => {
+  class Dropping extends TablePolicy {
+    override readonly dropout = 0.5;
+    override async forward(
+      ...[input, options]: Parameters<TablePolicy["forward"]>
+    ) {
+      if (options?.keep === false) return super.forward(input, options);
+      const { table } = this;
+      this.table = table.map((logit, at) => at % 2 === 0 ? 2 * logit : 0);
+      try {
+        return await super.forward(input, options);
+      } finally {
+        this.table = table;
+      }
+    }
+  }
+  const random = seeded(3);
+  const policy = new Dropping(random);
+  const groups = [0, 1].map((task) =>
+    Array.from({ length: 8 }, () => play(policy, task, random))
+  );
+  const seen: ScoredTerms[] = [];
+  const metrics = await update(
+    policy,
+    toGroups(groups),
+    options({ observe: (scored) => seen.push(scored) }),
+  );
+  assertEquals(policy.work, ["score", "forward", "backward", "step"]);
+  // The engine was the policy itself, and dropped nothing.
+  assertTrue(metrics.policy!.logprobGapMax < 1e-6);
+  assertEquals(metrics.policy!.truncatedFraction, 0);
+  const [{ batch, logprob }] = seen as [ScoredTerms];
+  batch.terms.behaviourLogprob.forEach((sampled, term) =>
+    assertAlmostEquals(logprob[term]!, sampled, 1e-6)
+  );
+  // The update is that of the network with what was dropped.
+  assertTrue(metrics.policy!.ratioMax > 1.2);
 });
 
 Deno.test("update() shows each call's logprobs before the update, and its ratios in each epoch", async () => {

@@ -7,7 +7,7 @@ export interface LoraConfig {
   readonly alpha: number;
   readonly rslora: boolean;
   readonly targets: readonly AdapterTarget[] | null;
-  readonly dropout: 0;
+  readonly dropout: number;
 }
 
 /** Schema of `train.lora`. */
@@ -23,7 +23,7 @@ export const loraSchema: z.ZodType<LoraConfig> = z.strictObject({
   ),
   targets: z.array(z.enum(ADAPTER_TARGETS)).min(1).nullable().default(null)
     .describe("Projections of every layer that are adapted; null is all."),
-  dropout: z.literal(0).default(0).describe(
-    "Dropout before the first factor; only 0 keeps the served policy the trained one.",
+  dropout: z.number().min(0).lt(1).default(0).describe(
+    "Share of what the first factor reads that training drops at random, for each projection anew; sampling and scoring drop nothing, so reinforcement learning scores each batch once more before it trains on it.",
   ),
 }).prefault({}).describe("The adapter, where train.method is lora.");
