@@ -80,6 +80,61 @@ Deno.test("astuner sft learns from chats, and export merges what score then sees
   });
 });
 
+Deno.test("astuner sft drops its share in training, the same of the same seed, and nothing in validation", async () => {
+  await withFolder(async (folder) => {
+    const row = JSON.stringify({
+      messages: [
+        { role: "user", content: "What is 2 + 3?" },
+        { role: "assistant", content: "5" },
+      ],
+    });
+    await Deno.writeTextFile(join(folder, "chats.jsonl"), `${row}\n`.repeat(8));
+    const sft = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await runCli([
+        ...["sft", "--data", "chats.jsonl", "--method", "lora", "--json"],
+        ...["--epochs", "3", "--batch-size", "8", "--validation-share", "0.25"],
+        ...args,
+      ], { cwd: folder });
+      assertEquals(code, 0, stderr);
+      const records = jsonLines(stdout);
+      return {
+        notes: records.filter(({ event }) => event === "note"),
+        steps: records.filter(({ event }) => event === "step"),
+      };
+    };
+    const fresh = ["--model", MODEL, "--lr", "1e-2"];
+    const dropping = [...fresh, "--set", "train.lora.dropout=0.1"];
+    const [a, b, plain] = await Promise.all([
+      sft(...dropping, "--out", "a"),
+      sft(...dropping, "--out", "b"),
+      sft(...fresh, "--out", "plain"),
+    ]);
+    assertEquals(a.steps.length, 3);
+    assertEquals(a, b);
+    // A new adapter adds nothing, whatever is dropped before it.
+    assertEquals(a.steps[0]!.loss, plain.steps[0]!.loss);
+    assertTrue(a.steps[2]!.loss !== plain.steps[2]!.loss);
+    const { lora_dropout } = JSON.parse(
+      await Deno.readTextFile(join(folder, "a", "adapter_config.json")),
+    );
+    assertEquals(lora_dropout, 0.1);
+
+    const still = await sft(
+      ...["--model", "a", "--out", "c", "--lr", "1e-30"],
+      ...["--set", "train.lora.dropout=0.5"],
+    );
+    assertMatch(
+      String(still.notes[0]!.text),
+      "with dropout 0.1, and goes on with train.lora.dropout: 0.5",
+    );
+    const losses = new Set(still.steps.map(({ loss }) => loss));
+    const held = new Set(
+      still.steps.map(({ validationLoss }) => validationLoss),
+    );
+    assertEquals([losses.size, held.size], [3, 1]);
+  });
+});
+
 Deno.test("astuner update gives the same weights for the same rollouts", async () => {
   await withFolder(async (folder) => {
     const rows = [0, 1].map((reward) => ({

@@ -6,7 +6,7 @@ import { testGpu } from "../gpu/_test_gpu.ts";
 import { chiSquareShare } from "./_chi_square.ts";
 import { dropoutMask, type MaskPlace } from "./_dropout.ts";
 import { philox } from "./_philox.ts";
-import { rowCount, runKernel } from "./_run_kernel.ts";
+import { runKernel } from "./_run_kernel.ts";
 
 const [T, N] = [13, 20];
 const X = hashed("X", T * N);
@@ -17,17 +17,18 @@ const grid = (count: number) => [2, Math.ceil(count / 4 / 64 / 2)] as const;
 
 const gpu = await testGpu();
 
-/** What dropout.wgsl makes of `from`, added to `into` where that is given. */
+/** What dropout.wgsl makes of rows that begin at `from`, added to `into` where that is given. */
 async function onGpu(
-  from: Float32Array,
+  values: Float32Array,
   options: MaskPlace & {
     readonly N: number;
     readonly p: number;
+    readonly from?: number;
     readonly into?: Float32Array;
     readonly off?: boolean;
   },
 ): Promise<Float32Array> {
-  const { N, p, seed, step, pass, stream, into, off } = options;
+  const { N, p, seed, step, pass, stream, into, off, from = 0 } = options;
   const [, Y] = await runKernel(gpu, "dropout", {
     parameters: {
       N,
@@ -36,13 +37,13 @@ async function onGpu(
       SCALE: literal(1 / (1 - p)),
     },
     buffers: [
-      from,
-      into ?? new Float32Array(from.length),
-      rowCount(from.length / N),
+      values,
+      into ?? new Float32Array(values.length),
+      Uint32Array.of(values.length / N, from, 0, 0),
       Uint32Array.of(seed, step, pass, Number(!off)),
       Uint32Array.of(stream, 0, 0, 0),
     ],
-    grid: grid(from.length),
+    grid: grid(values.length),
   });
   return Y;
 }
@@ -92,6 +93,15 @@ Deno.test("dropout.wgsl keeps what the counters say, and stays in its rows", asy
     added,
     into.map((y, i) => i < T * N ? y + X[i]! * mask[i]! : y),
   );
+});
+
+Deno.test("dropout.wgsl draws a block of rows as those rows of the whole", async () => {
+  const [from, rows] = [4, 6];
+  const options = { ...PLACE, N, p: 0.3 };
+  const whole = await onGpu(X, options);
+  const block = (values: Float32Array) =>
+    values.slice(from * N, (from + rows) * N);
+  assertEquals(await onGpu(block(X), { ...options, from }), block(whole));
 });
 
 Deno.test("dropout.wgsl leaves everything as it is where it is off", async () => {

@@ -20,6 +20,7 @@ function small(run: string, set: readonly string[] = []): Promise<Config> {
       "train.method=lora",
       "train.lora.rank=3",
       "train.lora.targets=[q_proj,v_proj,down_proj]",
+      "train.lora.dropout=0.2",
       "train.learning_rate=1e-3",
       "train.steps=2",
       "checkpoint.every=1",
@@ -44,7 +45,7 @@ async function factorsOf(checkpoint: string): Promise<Map<string, number[]>> {
   return factors;
 }
 
-Deno.test("train() trains an adapter, goes on from its checkpoint to the bit, and evaluate() measures it", async () => {
+Deno.test("train() trains an adapter under dropout, goes on from its checkpoint to the bit, and evaluate() measures it", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const run = join(folder, "run");
