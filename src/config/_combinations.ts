@@ -92,6 +92,16 @@ export function* impossibleCombinations(
         "openai gives no token ids, so nothing can be learnt from it: use --backbone=debug, or another kind",
     };
   }
+  if (
+    engine.kind === "vllm" && train.method === "lora" &&
+    train.lora.modules_to_save?.length
+  ) {
+    yield {
+      path: ["train", "lora", "modules_to_save"],
+      message:
+        "is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu or train.method to full",
+    };
+  }
   if (engine.sleep && rollout.max_staleness > 0) {
     yield {
       path: ["engine", "sleep"],

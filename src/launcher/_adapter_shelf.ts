@@ -51,5 +51,11 @@ export class AdapterShelf implements AdapterHost {
 function shapeText(config: AdapterConfig): string {
   return `rank ${config.rank} and scale ${adapterScale(config)} over ${
     [...config.targets].sort().join(", ")
+  }${
+    config.modules
+      ? `, with ${config.tied ? "one table of " : ""}${
+        config.modules.join(", ")
+      } whole`
+      : ""
   }`;
 }

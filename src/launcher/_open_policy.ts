@@ -9,7 +9,10 @@ import {
   type ModelConfig,
   modelTensors,
   type ModelWeights,
+  moduleTensors,
+  untiesEmbeddings,
 } from "../model/mod.ts";
+import { ModelError } from "../errors.ts";
 import { hubIdOf } from "../model/hub/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import type { HostTensor } from "../nn/mod.ts";
@@ -49,7 +52,15 @@ export async function openPolicy(
     ? undefined
     : await loadAdapter(model.adapter, weights.config);
   const merged = trained && train.method === "full" ? given : undefined;
-  const shape = standingAdapter(config, given?.config, use);
+  if (merged && untiesEmbeddings(weights.config, merged.config)) {
+    throw new ModelError(
+      `${model.adapter} parts the embedding and the head of ${model.path}, so the two make another model: write that with export, and train it`,
+    );
+  }
+  const shape = standingAdapter(config, given?.config, {
+    ...use,
+    shape: weights.config,
+  });
   const [before, now] = [given?.config, shape].map((of) => of?.dropout ?? 0);
   if (given && shape && before !== now) {
     onNote?.(
@@ -63,14 +74,15 @@ export async function openPolicy(
   });
   onMemory?.(fitted.memory);
   checkMemory(fitted, config);
+  const tensors = await read(weights, merged);
   const adapter = shape &&
     (given
       ? { ...given, config: shape }
-      : newAdapter(config, { shape, model: weights.config }));
+      : newAdapter(config, { shape, model: weights.config, tensors }));
   const { adapter: lora, ...sizes } = fitted.options;
   const gpu = await openWebGpu({
     ...sizes,
-    weights: await read(weights, merged),
+    weights: tensors,
     name: basename(hubIdOf(model.path) ?? model.path),
     ...(lora && adapter &&
       { adapter: { ...lora, weights: adapter.tensors } }),
@@ -80,16 +92,21 @@ export async function openPolicy(
 
 function newAdapter(
   config: ServeConfig,
-  { shape, model }: {
+  { shape, model, tensors }: {
     readonly shape: AdapterConfig;
     readonly model: ModelConfig;
+    /** The model's parameters, whose numbers the adapter's modules share. */
+    readonly tensors: readonly HostTensor[];
   },
 ): Adapter {
   const { path } = config.model;
   const base = hubIdOf(path) ?? path;
   return {
     config: { ...shape, base },
-    tensors: initAdapter(model, shape, config.seed),
+    tensors: [
+      ...initAdapter(model, shape, config.seed),
+      ...moduleTensors(tensors, shape),
+    ],
   };
 }
 

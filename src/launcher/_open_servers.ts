@@ -1,5 +1,6 @@
 import { engineUrls, type ServeConfig } from "../config/mod.ts";
 import { openVllm, type Vllm } from "../engine/mod.ts";
+import { ModelError } from "../errors.ts";
 import { type ModelFolder, readAdapterConfig } from "../model/mod.ts";
 import { apiKeyOf } from "./_api_key.ts";
 import { samplingOf } from "./_sampling.ts";
@@ -26,7 +27,7 @@ const SAMPLE = "The agent's answer: 12 + 345 = 357\n\n\tnaïve café, 東京 �
  * Connects to the vLLM servers of `config`; an adapter that it names is published to them, unless it
  * will be trained.
  *
- * @throws {UserError} If one is away, lacks something, or serves another model.
+ * @throws {UserError} If one is away, lacks something, or serves another model, or the adapter is none that vLLM serves.
  */
 export async function openServers(
   config: ServeConfig,
@@ -40,12 +41,19 @@ export async function openServers(
     : model.adapter === null
     ? undefined
     : "lora";
+  const adapter = model.adapter === null
+    ? undefined
+    : await readAdapterConfig(model.adapter);
+  if (weights === "lora" && adapter?.modules) {
+    throw new ModelError(
+      `${model.adapter} holds ${
+        adapter.modules.join(", ")
+      } whole, and vLLM serves adapters of factors alone: merge it into the model with export, or set engine.kind to webgpu`,
+    );
+  }
   await using opening = new AsyncDisposableStack();
   let urls = engineUrls(config);
   if (engine.spawn.command !== null) {
-    const adapter = model.adapter === null
-      ? undefined
-      : await readAdapterConfig(model.adapter);
     const asked = { trained, adapter, onWait, signal };
     const { url, process } = await spawnVllm(config, asked);
     if (process) opening.use(process);

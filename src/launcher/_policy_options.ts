@@ -1,5 +1,6 @@
 import { adapterOf, algorithmOf, type ServeConfig } from "../config/mod.ts";
 import type { PlanWebGpuOptions } from "../engine/mod.ts";
+import { ModelError } from "../errors.ts";
 import {
   type AdapterConfig,
   adapterScale,
@@ -21,17 +22,34 @@ export interface PolicyUse {
 /**
  * Shape of the adapter that stands over the model's own weights, given the one that `config` names, if any. Training goes
  * on with the dropout of `config`, whatever the adapter was trained with before.
+ *
+ * @throws {ModelError} If the model has none of a module that the config names, or the adapter that is trained on holds
+ *   other ones.
  */
 export function standingAdapter(
   config: ServeConfig,
   given: AdapterConfig | undefined,
-  { trained, exchanged = false }: Pick<PolicyUse, "trained" | "exchanged">,
+  { trained, exchanged = false, shape }:
+    & Pick<PolicyUse, "trained" | "exchanged">
+    & { readonly shape: ModelConfig },
 ): AdapterConfig | undefined {
   if (!trained && !exchanged) return given;
-  const { method, lora: { dropout } } = config.train;
+  const { method, lora: { dropout, modules_to_save: names } } = config.train;
   if (method !== "lora") return trained ? undefined : given;
-  if (given === undefined) return adapterOf(config);
-  return trained ? { ...given, dropout } : given;
+  if (given === undefined) return adapterOf(config, shape);
+  if (!trained) return given;
+  const [has, wanted] = [given, adapterOf(config, shape)].map(moduleText);
+  if (names !== null && has !== wanted) {
+    throw new ModelError(
+      `The adapter ${config.model.adapter} holds ${has} whole, and train.lora.modules_to_save asks for ${wanted}: leave that out, or begin without the adapter`,
+    );
+  }
+  return { ...given, dropout };
+}
+
+function moduleText({ modules = [], tied }: AdapterConfig): string {
+  if (modules.length === 0) return "nothing";
+  return `${modules.join(", ")}${tied ? " (as one table)" : ""}`;
 }
 
 /** How the policy of `config` is opened: everything but numbers. */
@@ -57,6 +75,8 @@ export function policyOptions(
           scale: adapterScale(adapter),
           targets: adapter.targets,
           dropout: trained ? adapter.dropout ?? 0 : 0,
+          ...(adapter.modules && { modules: adapter.modules }),
+          ...(adapter.tied && { tied: true }),
         },
       },
     }),

@@ -4,6 +4,7 @@ import { DeviceError } from "../errors.ts";
 import { systemMemory } from "../gpu/mod.ts";
 import {
   type AdapterConfig,
+  adapterShapes,
   elementCount,
   type ModelConfig,
   parameterShapes,
@@ -37,7 +38,7 @@ export async function fitPolicy(
   const given = policyOptions(config, use);
   const fitted = async (recompute: boolean) => {
     const options = { ...given, recompute };
-    return { options, memory: await memoryOf(options, use.shape) };
+    return { options, memory: await memoryOf(options, { config, ...use }) };
   };
   const first = await fitted(recompute === "always");
   if (!use.trained || recompute !== "auto" || fits(first.memory)) return first;
@@ -46,15 +47,23 @@ export async function fitPolicy(
 
 async function memoryOf(
   options: PlanWebGpuOptions,
-  shape: ModelConfig,
+  { config, shape, adapter: over }: {
+    readonly config: ServeConfig;
+    readonly shape: ModelConfig;
+    readonly adapter: AdapterConfig | undefined;
+  },
 ): Promise<MemoryUse> {
   const { adapter, software, items } = await planWebGpu(options);
-  const read = [...parameterShapes(shape).values()]
-    .reduce((sum, sizes) => sum + 4 * elementCount(sizes), 0);
+  const bytes = (shapes: ReadonlyMap<string, readonly number[]>) =>
+    shapes.values().reduce((sum, sizes) => sum + 4 * elementCount(sizes), 0);
   return {
     device: adapter,
     gpu: Object.fromEntries(items),
-    host: { "weights as they are read": read },
+    host: {
+      "weights as they are read": bytes(parameterShapes(shape)),
+      ...(over && config.model.adapter !== null &&
+        { "adapter as it is read": bytes(adapterShapes(shape, over)) }),
+    },
     shared: software,
     available: systemMemory(),
   };
@@ -96,13 +105,19 @@ function remediesOf(
 ): readonly string[] {
   const full = trained && train.method === "full";
   const lora = "set train.method to lora";
+  const { modules_to_save: modules } = train.lora;
   switch (item) {
     case "weights":
       if (full) return [lora];
       return model.dtype === "f32" ? ["set model.dtype to bf16"] : [];
     case "gradients":
     case "optimizer":
-      return [full ? lora : `lower train.lora.rank (${train.lora.rank})`];
+      return full ? [lora] : [
+        `lower train.lora.rank (${train.lora.rank})`,
+        ...modules?.length
+          ? [`shorten train.lora.modules_to_save (${modules.join(", ")})`]
+          : [],
+      ];
     case "reference":
       return [full ? lora : "set train.algorithm.kl to none"];
     case "activations":

@@ -1,4 +1,4 @@
-import { adapterOf, type ServeConfig } from "../config/mod.ts";
+import type { ServeConfig } from "../config/mod.ts";
 import type { AdapterConfig } from "../model/mod.ts";
 import { isWell, VllmProcess } from "./_vllm_process.ts";
 
@@ -56,8 +56,8 @@ function vllmArguments(
   { trained, adapter }: SpawnVllmOptions,
 ): string[] {
   const { model, engine, rollout, train } = config;
-  const shape = adapter ??
-    (trained && train.method === "lora" ? adapterOf(config) : undefined);
+  const { rank } = adapter ??
+    (trained && train.method === "lora" ? train.lora : { rank: undefined });
   const isTruncated = rollout.top_k > 0 || rollout.top_p < 1 ||
     rollout.min_p > 0;
   return [
@@ -71,10 +71,10 @@ function vllmArguments(
       : ["--max-model-len", `${engine.max_context + 1}`]),
     "--logprobs-mode",
     isTruncated ? "raw_logprobs" : "processed_logprobs",
-    ...(shape === undefined ? [] : [
+    ...(rank === undefined ? [] : [
       "--enable-lora",
       "--max-lora-rank",
-      `${RANKS.find((rank) => rank >= shape.rank) ?? shape.rank}`,
+      `${RANKS.find((most) => most >= rank) ?? rank}`,
       "--max-loras",
       `${rollout.max_staleness + 2}`,
     ]),

@@ -4,6 +4,7 @@ import {
   loadModelWeights,
   modelTensors,
   saveModelFolder,
+  untiesEmbeddings,
 } from "../model/mod.ts";
 import { explainWrite } from "../monitor/mod.ts";
 
@@ -43,6 +44,8 @@ export async function exportModel(
     ? undefined
     : await loadAdapter(adapter, weights.config);
   const tensors = modelTensors(weights, merged);
+  const untied = merged !== undefined &&
+    untiesEmbeddings(weights.config, merged.config);
   // `loadModelWeights` does not say so of tensors that are never read, but a model's are all floats.
   const own = weights.tensors.tensors.get(tensors[0]!.name)!.dtype;
   const written = dtype ?? own as FloatType;
@@ -51,6 +54,7 @@ export async function exportModel(
       source: model,
       tensors,
       dtype: written,
+      untied,
       ...(maxShardBytes !== undefined && { maxShardBytes }),
     }));
   return {

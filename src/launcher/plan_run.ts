@@ -45,7 +45,7 @@ export async function planRun(
   const fitted = await fitPolicy(config, {
     ...use,
     shape,
-    adapter: standingAdapter(config, given, use),
+    adapter: standingAdapter(config, given, { ...use, shape }),
   });
   checkMemory(fitted, config);
   return fitted.memory;

@@ -15,7 +15,21 @@ export const ADAPTER_TARGETS = [
 /** A projection that can be adapted. */
 export type AdapterTarget = typeof ADAPTER_TARGETS[number];
 
-/** A LoRA adapter (arXiv 2106.09685): y = x·Wᵀ + scale · (x·Aᵀ)·Bᵀ with W frozen. */
+/** Modules that an adapter can hold whole, each under the shortest name that PEFT takes for it alone. */
+export const ADAPTER_MODULES = [
+  "embed_tokens",
+  "input_layernorm",
+  "post_attention_layernorm",
+  "q_norm",
+  "k_norm",
+  "model.norm",
+  "lm_head",
+] as const;
+
+/** A module that an adapter can hold whole: one of the model, or the same one of every layer. */
+export type AdapterModule = typeof ADAPTER_MODULES[number];
+
+/** A LoRA adapter (arXiv 2106.09685), y = x·Wᵀ + scale · (x·Aᵀ)·Bᵀ with W frozen, and what is trained whole beside it. */
 export interface AdapterConfig {
   /** Rows of A, columns of B. */
   readonly rank: number;
@@ -27,6 +41,10 @@ export interface AdapterConfig {
   readonly targets: readonly AdapterTarget[];
   /** Share of what A reads that is dropped in training, and in training alone. @default 0 */
   readonly dropout?: number;
+  /** Modules that it holds whole, in place of the model's own. @default none */
+  readonly modules?: readonly AdapterModule[];
+  /** Whether embedding and head stay one table over a model where they are, though `modules` has them. @default false */
+  readonly tied?: boolean;
   /** Folder or Hub id of the model it stands over, where the adapter says so. */
   readonly base?: string;
 }
@@ -42,7 +60,8 @@ export function adapterScale(
 const HARMLESS: ReadonlySet<string> = new Set([
   "auto_mapping",
   "base_model_name_or_path",
-  // Which modules have an adapter is read off the tensors themselves.
+  "ensure_weight_tying",
+  // Which modules have an adapter, or are held whole, is read off the tensors themselves.
   "exclude_modules",
   "inference_mode",
   "layers_pattern",
@@ -50,6 +69,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
   "lora_alpha",
   "lora_dropout",
   "megatron_core",
+  "modules_to_save",
   "peft_type",
   "peft_version",
   "qalora_group_size",
@@ -71,17 +91,18 @@ const PLAIN_INIT: readonly unknown[] = [
 ];
 
 /**
- * Reads the contents of PEFT's `adapter_config.json`; what its tensors adapt is `targets`.
+ * Reads the contents of PEFT's `adapter_config.json`; what its tensors adapt is `targets`, what they are whole `modules`.
  *
  * @param source What error messages call the file.
  * @throws {ModelError} Naming the file and the field, also for every option that is not supported
- *   (DoRA, biases, ranks or scales by pattern, further trained modules and the like).
+ *   (DoRA, biases, ranks or scales by pattern and the like).
  */
 export function parseAdapterConfig(
   json: JsonObject,
-  { source, targets }: {
+  { source, targets, modules }: {
     readonly source: string;
     readonly targets: readonly AdapterTarget[];
+    readonly modules: readonly AdapterModule[];
   },
 ): AdapterConfig {
   const fields = new Fields(json, `${source}:`);
@@ -106,6 +127,9 @@ export function parseAdapterConfig(
     rslora: fields.flag("use_rslora", false),
     targets,
     ...(typeof dropout === "number" && dropout > 0 && { dropout }),
+    ...(modules.length > 0 && { modules }),
+    ...((modules.includes("embed_tokens") || modules.includes("lm_head")) &&
+      fields.flag("ensure_weight_tying", false) && { tied: true }),
     ...(typeof base === "string" && base !== "" && { base }),
   };
 }
@@ -118,7 +142,16 @@ function isOff(value: unknown): boolean {
 
 /** What PEFT writes into `adapter_config.json` for such an adapter. */
 export function adapterConfigJson(config: AdapterConfig): JsonObject {
-  const { rank, alpha, rslora, targets, dropout = 0, base } = config;
+  const {
+    rank,
+    alpha,
+    rslora,
+    targets,
+    dropout = 0,
+    modules = [],
+    tied,
+    base,
+  } = config;
   return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
@@ -133,7 +166,9 @@ export function adapterConfigJson(config: AdapterConfig): JsonObject {
     fan_in_fan_out: false,
     init_lora_weights: true,
     target_modules: targets,
-    modules_to_save: null,
+    modules_to_save: modules.length > 0 ? modules : null,
+    // A PEFT that does not know it takes the two copies that are saved.
+    ...(tied && { ensure_weight_tying: true }),
     rank_pattern: {},
     alpha_pattern: {},
   };

@@ -1,4 +1,5 @@
 import type { AdapterConfig } from "./adapter_config.ts";
+import { moduleShapes, PEFT_PREFIX } from "./adapter_modules.ts";
 import type { ModelConfig } from "./model_config.ts";
 import { parameterShapes } from "./parameter_shapes.ts";
 
@@ -25,7 +26,7 @@ export function adaptedMatrices(
   for (const [weight, shape] of parameterShapes(model)) {
     const module = /^(model\.layers\..*\.(\w+))\.weight$/.exec(weight);
     if (!targets.some((target) => target === module?.[2])) continue;
-    const prefix = `base_model.model.${module![1]}`;
+    const prefix = `${PEFT_PREFIX}${module![1]}`;
     adapted.push({
       weight,
       A: `${prefix}.lora_A.weight`,
@@ -37,16 +38,20 @@ export function adaptedMatrices(
   return adapted;
 }
 
-/** Names and shapes of an adapter's tensors, as PEFT writes them. */
+/** Names and shapes of an adapter's tensors, as PEFT writes them; embedding and head that stay one table are one. */
 export function adapterShapes(
   model: ModelConfig,
-  config: Pick<AdapterConfig, "rank" | "targets">,
+  config: Pick<AdapterConfig, "rank" | "targets" | "modules" | "tied">,
 ): ReadonlyMap<string, readonly number[]> {
   const { rank } = config;
-  return new Map(
-    adaptedMatrices(model, config).flatMap((matrix) => [
+  const factors = adaptedMatrices(model, config).flatMap((matrix) =>
+    [
       [matrix.A, [rank, matrix.in]],
       [matrix.B, [matrix.out, rank]],
-    ]),
+    ] as const
   );
+  const whole = [...moduleShapes(model, config)].map(([name, shape]) =>
+    [`${PEFT_PREFIX}${name}`, shape] as const
+  );
+  return new Map<string, readonly number[]>([...factors, ...whole]);
 }

@@ -1,10 +1,15 @@
 import { ModelError } from "../errors.ts";
-import { exists, readJson } from "./_files.ts";
+import { Fields } from "./_fields.ts";
+import { exists, type JsonObject, readJson } from "./_files.ts";
 import {
+  ADAPTER_MODULES,
   ADAPTER_TARGETS,
   type AdapterConfig,
+  type AdapterModule,
+  type AdapterTarget,
   parseAdapterConfig,
 } from "./adapter_config.ts";
+import { moduleOf, PEFT_PREFIX } from "./adapter_modules.ts";
 import { adapterShapes } from "./adapter_shapes.ts";
 import type { ModelConfig } from "./model_config.ts";
 import { readSafetensors } from "./read_safetensors.ts";
@@ -15,7 +20,7 @@ import type { TensorStore } from "./tensor_store.ts";
 export interface Adapter {
   /** Its shape. */
   readonly config: AdapterConfig;
-  /** Its factors under PEFT's names, those of every layer. */
+  /** Its factors under PEFT's names, those of every layer, and its modules. */
   readonly tensors: readonly HostTensor[];
 }
 
@@ -50,9 +55,11 @@ export async function loadAdapter(
   folder: string,
   model: ModelConfig,
 ): Promise<Adapter> {
-  const { config, store } = await openAdapter(folder);
+  const { config: asked, store } = await openAdapter(folder);
+  const config = overModel(asked, model);
   const shapes = adapterShapes(model, config);
   for (const { name, shape, file } of store.tensors.values()) {
+    if (name === HEAD && config.tied) continue;
     const expected = shapes.get(name);
     if (expected === undefined) {
       throw new ModelError(
@@ -71,12 +78,45 @@ export async function loadAdapter(
   }
   const tensors: HostTensor[] = [];
   for (const [name, shape] of shapes) {
-    const data = store.tensors.has(name)
+    const isThere = store.tensors.has(name);
+    if (!isThere && !isFactor(name)) {
+      throw new ModelError(
+        `${folder}: tensor ${name} is missing; a module is held whole in every layer or in none`,
+      );
+    }
+    const data = isThere
       ? await store.read(name)
       : new Float32Array(shape[0]! * shape[1]!);
     tensors.push({ name, shape, data });
   }
+  if (config.tied && store.tensors.has(HEAD)) {
+    const table = tensors.find(({ name }) => name === EMBEDDING)!.data;
+    const head = await store.read(HEAD);
+    if (
+      head.length !== table.length || head.some((x, i) => x !== table[i])
+    ) {
+      throw new ModelError(
+        `${folder}: embedding and head differ, although ensure_weight_tying says that they are one table`,
+      );
+    }
+  }
   return { config, tensors };
+}
+
+const EMBEDDING = `${PEFT_PREFIX}model.embed_tokens.weight`;
+const HEAD = `${PEFT_PREFIX}lm_head.weight`;
+
+/** The config as it is over `model`: only where embedding and head are one table can they stay so. */
+function overModel(
+  { tied = false, ...config }: AdapterConfig,
+  { tieEmbeddings }: ModelConfig,
+): AdapterConfig {
+  if (!tied || !tieEmbeddings) return config;
+  const modules = ADAPTER_MODULES.filter((module) =>
+    module === "embed_tokens" || module === "lm_head" ||
+    config.modules?.includes(module)
+  );
+  return { ...config, modules, tied };
 }
 
 async function openAdapter(
@@ -98,30 +138,80 @@ async function openAdapter(
   }
   const store = await readSafetensors(path);
   const names = [...store.tensors.keys()];
-  const found = new Set(names.map(targetOf));
-  const targets = ADAPTER_TARGETS.filter((target) => found.has(target));
+  const targets = ADAPTER_TARGETS.filter((target) =>
+    names.some((name) => targetOf(name) === target)
+  );
+  const modules = ADAPTER_MODULES.filter((module) =>
+    names.some((name) => wholeModuleOf(name) === module)
+  );
   // What the config asks for is said before what is wrong with the tensors: it explains them.
-  const config = parseAdapterConfig(json, { source, targets });
+  const config = parseAdapterConfig(json, { source, targets, modules });
   const stranger = names.find((name) =>
-    !targets.some((target) => target === targetOf(name))
+    targetOf(name) === undefined && wholeModuleOf(name) === undefined
   );
   if (stranger !== undefined) {
     throw new ModelError(
       `${path}: tensor ${
         JSON.stringify(stranger)
-      } is no LoRA factor of a projection; adapted can be ${
+      } is no LoRA factor of a projection, and no module that can be held whole; adapted can be ${
         ADAPTER_TARGETS.join(", ")
-      }`,
+      }, and held whole ${ADAPTER_MODULES.join(", ")}`,
     );
   }
   if (targets.length === 0) {
     throw new ModelError(`${path} holds no LoRA factors`);
   }
+  checkSaved(names, { json, source, path, isTied: config.tied ?? false });
   return { config, store };
 }
 
+/**
+ * @throws {ModelError} If a module is held whole that `modules_to_save` does not name, or none although it names some.
+ */
+function checkSaved(
+  names: readonly string[],
+  { json, source, path, isTied }: {
+    readonly json: JsonObject;
+    readonly source: string;
+    readonly path: string;
+    readonly isTied: boolean;
+  },
+): void {
+  const saved = new Fields(json, `${source}:`).texts("modules_to_save") ?? [];
+  const whole = names.filter((name) => wholeModuleOf(name) !== undefined);
+  if (saved.length > 0 && whole.length === 0) {
+    throw new ModelError(
+      `${source}: modules_to_save names ${
+        saved.join(", ")
+      }, but ${path} holds no such module whole`,
+    );
+  }
+  // PEFT finds modules by the ends of their paths; of a tied table either name does.
+  const unnamed = whole.find((name) =>
+    !saved.some((end) => name.endsWith(`${end}.weight`)) &&
+    !(isTied && /(embed_tokens|lm_head)\.weight$/.test(name))
+  );
+  if (unnamed === undefined) return;
+  throw new ModelError(
+    `${path}: tensor ${unnamed} holds a module whole that modules_to_save in adapter_config.json does not name`,
+  );
+}
+
+/** The module that a tensor is, told from its name. */
+function wholeModuleOf(name: string): AdapterModule | undefined {
+  return name.startsWith(PEFT_PREFIX) && !isFactor(name)
+    ? moduleOf(name.slice(PEFT_PREFIX.length))
+    : undefined;
+}
+
+function isFactor(name: string): boolean {
+  return /\.lora_[AB]\.weight$/.test(name);
+}
+
 /** The projection whose factor a tensor is, told from its name. */
-function targetOf(name: string): string | undefined {
-  return /^base_model\.model\.model\.layers\.\d+\.(?:self_attn|mlp)\.(\w+)\.lora_[AB]\.weight$/
-    .exec(name)?.[1];
+function targetOf(name: string): AdapterTarget | undefined {
+  const module =
+    /^base_model\.model\.model\.layers\.\d+\.(?:self_attn|mlp)\.(\w+)\.lora_[AB]\.weight$/
+      .exec(name)?.[1];
+  return ADAPTER_TARGETS.find((target) => target === module);
 }

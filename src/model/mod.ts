@@ -11,12 +11,24 @@
  */
 export type { JsonObject } from "./_files.ts";
 export {
+  ADAPTER_MODULES,
   ADAPTER_TARGETS,
   adapterConfigJson,
   adapterScale,
   parseAdapterConfig,
 } from "./adapter_config.ts";
-export type { AdapterConfig, AdapterTarget } from "./adapter_config.ts";
+export type {
+  AdapterConfig,
+  AdapterModule,
+  AdapterTarget,
+} from "./adapter_config.ts";
+export {
+  moduleOf,
+  moduleTensors,
+  PEFT_PREFIX,
+  resolveModules,
+  untiesEmbeddings,
+} from "./adapter_modules.ts";
 export { adaptedMatrices, adapterShapes } from "./adapter_shapes.ts";
 export type { AdaptedMatrix } from "./adapter_shapes.ts";
 export type { ChatMessage, ChatTextPart, ChatToolCall } from "./chat.ts";

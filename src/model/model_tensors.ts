@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
 import { adapterScale } from "./adapter_config.ts";
+import { PEFT_PREFIX, untiesEmbeddings } from "./adapter_modules.ts";
 import { adaptedMatrices, type AdaptedMatrix } from "./adapter_shapes.ts";
 import type { Adapter } from "./load_adapter.ts";
 import type { ModelWeights } from "./load_model_weights.ts";
@@ -8,7 +9,8 @@ import { parameterShapes } from "./parameter_shapes.ts";
 import type { LazyTensor } from "./tensor.ts";
 
 /**
- * A model's parameters, with an adapter merged into them where one is given: W + scale · B·A.
+ * A model's parameters, with an adapter merged into them where one is given: W + scale · B·A, and its modules in place of
+ * the model's own. Where it parts embedding and head, the head is a parameter too.
  *
  * They are read and merged one at a time, when they are asked for.
  */
@@ -17,11 +19,22 @@ export function modelTensors(
   adapter?: Adapter,
 ): readonly LazyTensor[] {
   const merges = adapter ? mergesOf(config, adapter) : new Map<string, Merge>();
-  return [...parameterShapes(config)].map(([name, shape]) => ({
+  const unties = adapter && untiesEmbeddings(config, adapter.config);
+  const tieEmbeddings = config.tieEmbeddings && !unties;
+  return [...parameterShapes({ ...config, tieEmbeddings })].map((
+    [name, shape],
+  ) => ({
     name,
     shape,
     read: async () => {
-      const data = await tensors.read(name);
+      const whole = adapter?.tensors.find((tensor) =>
+        tensor.name === `${PEFT_PREFIX}${name}`
+      );
+      if (whole) return whole.data;
+      const isEmbedding = name === "lm_head.weight" && config.tieEmbeddings;
+      const data = await tensors.read(
+        isEmbedding ? "model.embed_tokens.weight" : name,
+      );
       merges.get(name)?.(data);
       return data;
     },

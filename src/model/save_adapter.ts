@@ -1,5 +1,6 @@
 import { buildFolder, writeText } from "./_build_folder.ts";
 import { type AdapterConfig, adapterConfigJson } from "./adapter_config.ts";
+import { PEFT_PREFIX } from "./adapter_modules.ts";
 import type { HostTensor } from "./tensor.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
@@ -7,7 +8,7 @@ import { writeSafetensors } from "./write_safetensors.ts";
 export interface SaveAdapterOptions {
   /** Its shape, and the model it stands over. */
   readonly config: AdapterConfig;
-  /** Its factors under PEFT's names. */
+  /** Its factors and modules under PEFT's names. */
   readonly tensors: readonly HostTensor[];
   /** Adds further files to the folder before it takes its name; given the folder's path for now. */
   readonly extra?: (folder: string) => Promise<void>;
@@ -27,7 +28,19 @@ export async function saveAdapter(
       `${building}/adapter_config.json`,
       JSON.stringify(adapterConfigJson(config), null, 2) + "\n",
     );
-    await writeSafetensors(`${building}/adapter_model.safetensors`, tensors);
+    await writeSafetensors(
+      `${building}/adapter_model.safetensors`,
+      config.tied ? withHead(tensors) : tensors,
+    );
     await extra?.(building);
   });
+}
+
+/** The one table of embedding and head under both names, as PEFT writes it. */
+function withHead(tensors: readonly HostTensor[]): readonly HostTensor[] {
+  return tensors.flatMap((tensor) =>
+    tensor.name === `${PEFT_PREFIX}model.embed_tokens.weight`
+      ? [tensor, { ...tensor, name: `${PEFT_PREFIX}lm_head.weight` }]
+      : [tensor]
+  );
 }

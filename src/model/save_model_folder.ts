@@ -9,6 +9,8 @@ export interface SaveModelFolderOptions extends WriteWeightsOptions {
   readonly source: string;
   /** The parameters, under their Hugging Face names. */
   readonly tensors: readonly (HostTensor | LazyTensor)[];
+  /** Whether the head has a tensor of its own, though it has none in `source`. @default false */
+  readonly untied?: boolean;
   /** Adds further files to the folder before it takes its name; given the folder's path for now. */
   readonly extra?: (folder: string) => Promise<void>;
 }
@@ -42,14 +44,15 @@ export async function saveModelFolder(
   path: string,
   options: SaveModelFolderOptions,
 ): Promise<void> {
-  const { source, tensors, dtype = "F32", extra, ...rest } = options;
+  const { source, tensors, dtype = "F32", untied = false, extra, ...rest } =
+    options;
   await buildFolder(path, async (building) => {
     for (const name of COPIED) {
       const text = await readTextIfPresent(`${source}/${name}`);
       if (text === undefined) continue;
       await writeText(
         `${building}/${name}`,
-        name === "config.json" ? withDtype(text, dtype) : text,
+        name === "config.json" ? changed(text, { dtype, untied }) : text,
       );
     }
     await writeWeights(building, tensors, { dtype, ...rest });
@@ -57,10 +60,18 @@ export async function saveModelFolder(
   });
 }
 
-/** `config.json` with the number format of the new weights; the rest stays as it was written. */
-function withDtype(config: string, dtype: FloatType): string {
-  return config.replace(
+/** `config.json` with what is different about the new weights; the rest stays as it was written. */
+function changed(
+  config: string,
+  { dtype, untied }: { readonly dtype: FloatType; readonly untied: boolean },
+): string {
+  const typed = config.replace(
     /("(?:torch_)?dtype"\s*:\s*)"\w+"/,
     `$1"${DTYPE_NAMES[dtype]}"`,
   );
+  if (!untied) return typed;
+  const tie = /("tie_word_embeddings"\s*:\s*)true/;
+  return tie.test(typed)
+    ? typed.replace(tie, "$1false")
+    : typed.replace("{", '{\n  "tie_word_embeddings": false,');
 }

@@ -1,7 +1,7 @@
 import type { GemmPlanner, Gpu, View } from "../gpu/mod.ts";
 import { dispatchSteps, flat, type Step, StepBuilder } from "./builder.ts";
 import { embed } from "./embedding.ts";
-import { holderOf } from "./holder_of.ts";
+import { headOf, holderOf } from "./holder_of.ts";
 import { layerMatrices, type LayerMatrix } from "./layout.ts";
 import {
   type AdapterScratch,
@@ -112,14 +112,14 @@ export class Decoder {
       }));
     }
     const N = roundUp(V, 64);
-    const table = shape.tieEmbeddings ? "embed" : "head";
+    const head = headOf(weights);
     const gain = holderOf(weights, "final_norm").view("final_norm");
     this.#prefill = [...lookup, ...layers];
     this.#decode = [
       ...lookup,
       ...layers,
       build.norm(views.x, gain, views.n, views.rstd),
-      ...holderOf(weights, table).windows(table).map((
+      ...head.holder.windows(head.key).map((
         { firstRow, rows, dtype, weights: B },
       ) =>
         build.product("NT", {

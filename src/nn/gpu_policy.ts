@@ -1,6 +1,7 @@
 import { UserError } from "../errors.ts";
 import type { GemmPlanner, View, WeightType } from "../gpu/mod.ts";
-import { adapterLayout, type LoraShape, modelLayout } from "./layout.ts";
+import { moduleTensors } from "../model/mod.ts";
+import { adapterLayout, baseLayout, type LoraShape } from "./layout.ts";
 import type { Weights } from "./linear.ts";
 import { Optimizer } from "./optimizer.ts";
 import { Parameters } from "./parameters.ts";
@@ -27,7 +28,7 @@ export interface GpuPolicyOptions {
   readonly dtype?: WeightType;
   /** Of what training draws at random: the adapter's dropout. @default 0 */
   readonly seed?: number;
-  /** Most bytes of activations that are bound at once. @default the device's limit */
+  /** Most bytes that are bound at once, of weights or of activations. @default the device's limit */
   readonly bindingBytes?: number;
   /** Trains an adapter over the frozen weights, rather than the weights. */
   readonly adapter?: {
@@ -45,7 +46,7 @@ export class GpuPolicy {
   readonly #planner: GemmPlanner;
   readonly #shape: TransformerShape;
   readonly #options: GpuPolicyOptions;
-  /** What the reference is made of until it stands on the GPU: the weights as they were opened. */
+  /** What the reference is made of until it stands on the GPU: the model's own values of all that is not switched off. */
   #opened: readonly HostTensor[] | undefined;
   #reference: readonly View[] | undefined;
   #spare: readonly View[] | undefined;
@@ -63,16 +64,18 @@ export class GpuPolicy {
     options: GpuPolicyOptions,
   ) {
     const { gpu } = planner;
-    const { trained, adapter, dtype = "f32" } = options;
+    const { trained, adapter, dtype = "f32", bindingBytes } = options;
+    const binding = bindingBytes === undefined ? {} : { bindingBytes };
     this.#planner = planner;
     this.#shape = shape;
     this.#options = options;
     const base = gpu.account(
       "weights",
       () =>
-        new Parameters(gpu, modelLayout(shape), {
+        new Parameters(gpu, baseLayout(shape, adapter?.lora), {
           trained: trained && !adapter,
           dtype,
+          ...binding,
         }),
     );
     base.write(weights);
@@ -80,11 +83,16 @@ export class GpuPolicy {
       const { lora } = adapter;
       const parameters = gpu.account(
         "adapter",
-        () => new Parameters(gpu, adapterLayout(shape, lora), { trained }),
+        () =>
+          new Parameters(gpu, adapterLayout(shape, lora), {
+            trained,
+            ...binding,
+          }),
       );
       parameters.write(adapter.weights);
       this.parameters = parameters;
       this.weights = { base, adapter: { parameters, lora } };
+      this.#opened = moduleTensors(weights, lora);
     } else {
       this.parameters = base;
       this.weights = { base };
@@ -145,7 +153,7 @@ export class GpuPolicy {
 
   /**
    * Scores under the reference, which takes the trained weights' place meanwhile: the weights as they were
-   * opened, or the adapter switched off.
+   * opened, or the adapter switched off, with the model's own modules in place of its.
    */
   async reference(input: TreeInput): Promise<TreeScores> {
     const spare = this.#spare = this.#snapshot(this.#spare);
@@ -158,9 +166,9 @@ export class GpuPolicy {
   }
 
   #makeReference(): readonly View[] {
-    if (this.#opened) this.parameters.write(this.#opened);
-    // An adapter of zeroes changes nothing.
-    else this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
+    // Factors of zeroes change nothing.
+    this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
+    this.parameters.writeSome(this.#opened ?? []);
     this.#opened = undefined;
     return this.#snapshot();
   }

@@ -1,3 +1,4 @@
+import { type AdapterModule, moduleOf, PEFT_PREFIX } from "../model/mod.ts";
 import { roundUp, type TransformerShape } from "./shape.ts";
 
 /** One named tensor within a fused one. */
@@ -32,6 +33,10 @@ export interface LoraShape {
   readonly targets: readonly LoraTarget[];
   /** Share of what A reads that is dropped in training. @default 0 */
   readonly dropout?: number;
+  /** Modules that are trained whole beside the factors. @default none */
+  readonly modules?: readonly AdapterModule[];
+  /** Whether embedding and head stay one table over a model where they are, though `modules` has them. @default false */
+  readonly tied?: boolean;
 }
 
 /** Projections that can be adapted, under their Hugging Face names. */
@@ -147,6 +152,39 @@ export function modelLayout(shape: TransformerShape): readonly Fused[] {
   return fused;
 }
 
+/** What the model itself holds of its parameters: all, or all but its adapter's modules. */
+export function baseLayout(
+  shape: TransformerShape,
+  lora?: LoraShape,
+): readonly Fused[] {
+  if (!lora) return modelLayout(shape);
+  const whole = new Set(moduleLayout(shape, lora).map(({ key }) => key));
+  // The table of a head that stays the embedding's, where that alone is trained apart from it.
+  if (shape.tieEmbeddings && !lora.tied && !whole.has("head")) {
+    whole.delete("embed");
+  }
+  return modelLayout(shape).filter(({ key }) => !whole.has(key));
+}
+
+/** The modules that an adapter holds whole, under PEFT's names. */
+function moduleLayout(
+  shape: TransformerShape,
+  { modules = [], tied = false }: LoraShape,
+): readonly Fused[] {
+  const tieEmbeddings = shape.tieEmbeddings && tied;
+  return modelLayout({ ...shape, tieEmbeddings })
+    .filter(({ parts: [part] }) =>
+      modules.some((module) => module === moduleOf(part!.name))
+    )
+    .map((fused) => ({
+      ...fused,
+      parts: fused.parts.map((part) => ({
+        ...part,
+        name: `${PEFT_PREFIX}${part.name}`,
+      })),
+    }));
+}
+
 /**
  * Rank of each projection with its padding: in fours, as kernels read; with dropout in sixteens, so that the A of a
  * projection can be bound alone.
@@ -169,7 +207,7 @@ export function adaptedProjections(
 }
 
 /**
- * An adapter's parameters under PEFT's names. The A of a fused matrix's projections are stacked by rows,
+ * An adapter's parameters under PEFT's names, its modules last. The A of a fused matrix's projections are stacked by rows,
  * `[width, in]`; their B stand on the diagonal of one `[out, width]` matrix that is zero elsewhere. Ranks
  * are padded with zeroes, which stay zero: their gradients are.
  */
@@ -189,7 +227,7 @@ export function adapterLayout(
         0,
       );
       const name = (target: string, kind: string) =>
-        `base_model.model.model.layers.${layer}.${matrix.module}.${target}.lora_${kind}.weight`;
+        `${PEFT_PREFIX}model.layers.${layer}.${matrix.module}.${target}.lora_${kind}.weight`;
       fused.push({
         key: `${layer}.${matrix.key}.A`,
         matrix: true,
@@ -225,6 +263,7 @@ export function adapterLayout(
       });
     }
   }
+  fused.push(...moduleLayout(shape, lora));
   return fused;
 }
 

@@ -2,7 +2,7 @@ import { UserError } from "../errors.ts";
 import { type Gpu, slice, type View } from "../gpu/mod.ts";
 import { flat, type Step, type StepBuilder } from "./builder.ts";
 import { bytesOf } from "./half.ts";
-import { holderOf } from "./holder_of.ts";
+import { headOf, holderOf } from "./holder_of.ts";
 import type { Weights } from "./linear.ts";
 import type { Parameters } from "./parameters.ts";
 import type { ScoreGradients, TreeScores } from "./policy.ts";
@@ -49,8 +49,7 @@ export class LossHead {
       readonly capacity: number;
     },
   ) {
-    const { gpu, shape: { hiddenSize: D, vocabSize: V, tieEmbeddings } } =
-      layers;
+    const { gpu, shape: { hiddenSize: D, vocabSize: V } } = layers;
     const { x, dx, partial, capacity } = options;
     this.#gpu = gpu;
     this.#capacity = capacity;
@@ -65,8 +64,7 @@ export class LossHead {
     const build = layers.over(views.rows);
     const norm = holderOf(weights, "final_norm");
     const gain = norm.view("final_norm");
-    const table = tieEmbeddings ? "embed" : "head";
-    const matrix = holderOf(weights, table);
+    const { key, holder: matrix } = headOf(weights);
     this.#gather = [
       build.step(
         "gatherRows",
@@ -76,7 +74,7 @@ export class LossHead {
       build.norm(views.xr, gain, views.nr, views.rstd),
     ];
     const chunks: VocabularyChunk[] = [];
-    for (const { first, window, N } of stretches(matrix, table, width)) {
+    for (const { first, window, N } of stretches(matrix, key, width)) {
       const offset = (first - window.firstRow) * D;
       const bytes = bytesOf(window.dtype);
       const E = slice(window.weights, offset * bytes, N * D * bytes);
@@ -278,8 +276,8 @@ export class LossHead {
 }
 
 /** Stretches of the vocabulary of at most `width` entries, none across two windows, and of few different lengths. */
-function* stretches(parameters: Parameters, table: string, width: number) {
-  for (const window of parameters.windows(table)) {
+function* stretches(parameters: Parameters, key: string, width: number) {
+  for (const window of parameters.windows(key)) {
     const count = Math.ceil(window.rows / width);
     const even = roundUp(Math.ceil(window.rows / count), 64);
     for (let row = 0; row < window.rows; row += even) {

@@ -144,17 +144,26 @@ export class Parameters {
    * @throws {ModelError} If one is missing or has another shape.
    */
   write(tensors: Iterable<HostTensor>, buffer: ArenaBuffer = "weights"): void {
-    const byName = new Map<string, HostTensor>();
-    for (const tensor of tensors) byName.set(tensor.name, tensor);
-    for (const [{ fused }] of this.#places.values() as Iterable<[Place]>) {
-      for (const part of fused.parts) {
-        this.#writePart(
-          fused.key,
-          part,
-          checked(part, byName.get(part.name)),
-          buffer,
-        );
-      }
+    const byName = named(tensors);
+    for (const [key, part] of this.#parts()) {
+      const tensor = checked(part, byName.get(part.name));
+      this.#writePart(key, part, tensor, buffer);
+    }
+  }
+
+  /** Writes the weights that are among `tensors`, and leaves the others as they are. */
+  writeSome(tensors: Iterable<HostTensor>): void {
+    const byName = named(tensors);
+    for (const [key, part] of this.#parts()) {
+      const tensor = byName.get(part.name);
+      if (tensor) this.#writePart(key, part, checked(part, tensor), "weights");
+    }
+  }
+
+  /** Every named tensor, with the key of the fused one that it is a part of. */
+  *#parts(): Generator<readonly [key: string, part: Part]> {
+    for (const [key, [place]] of this.#places) {
+      for (const part of place!.fused.parts) yield [key, part];
     }
   }
 
@@ -221,6 +230,12 @@ export class Parameters {
   restore(copies: readonly View[]): void {
     this.gpu.copy(this.arenas.map(({ weights }, i) => [copies[i]!, weights]));
   }
+}
+
+function named(
+  tensors: Iterable<HostTensor>,
+): ReadonlyMap<string, HostTensor> {
+  return new Map([...tensors].map((tensor) => [tensor.name, tensor]));
 }
 
 function checked(part: Part, tensor?: HostTensor): HostTensor {

@@ -49,6 +49,15 @@ Deno.test("astuner plan says what a run would take, from config.json alone, on t
   const lora = await plan(MODEL, "--set", "train.method=lora");
   assertTrue(lora.gpu.optimizer < gpu.optimizer);
   assertTrue(lora.gpu.adapter > 0);
+  const whole = await plan(
+    ...[MODEL, "--set", "train.method=lora"] as const,
+    ...["--set", "train.lora.modules_to_save=[embed_tokens]"],
+  );
+  // The vocabulary of 397 is padded to 448.
+  const table = 448 * 64 * 4;
+  assertEquals(whole.gpu.adapter - lora.gpu.adapter, table);
+  assertEquals(whole.gpu.gradients - lora.gpu.gradients, table);
+  assertEquals(lora.gpu.weights - whole.gpu.weights, table);
   const served = await plan(MODEL, "--for", "serve");
   assertEquals(served.gpu.gradients, undefined);
   assertEquals(served.gpu.activations, undefined);

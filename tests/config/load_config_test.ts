@@ -254,3 +254,18 @@ Deno.test("loadServeConfig() needs neither workflow nor tasks, but knows every k
     'did you mean "train"?',
   );
 });
+
+Deno.test("loadConfig() knows the modules that can be trained whole beside LoRA, and refuses them where vLLM serves", async () => {
+  assertEquals(
+    await refusal("train:\n  lora:\n    modules_to_save: [embed_token]"),
+    'run.yaml:6:23: train.lora.modules_to_save.0 must be embed_tokens, input_layernorm, post_attention_layernorm, q_norm, k_norm, model.norm, lm_head or norm, got "embed_token"; did you mean "embed_tokens"?',
+  );
+  const modules = "train: { method: lora, lora: { modules_to_save: [norm] } }";
+  assertEquals(
+    await refusal(modules, [
+      "engine.kind=vllm",
+      "engine.url=http://localhost:8000",
+    ]),
+    "run.yaml:4:32: train.lora.modules_to_save is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu or train.method to full",
+  );
+});

@@ -122,7 +122,10 @@ Deno.test("loadAdapter() refuses by name what it does not support", async () => 
     [{ lora_bias: true }, "lora_bias is not supported"],
     [{ rank_pattern: { q_proj: 4 } }, "rank_pattern is not supported"],
     [{ alpha_pattern: { q_proj: 4 } }, "alpha_pattern is not supported"],
-    [{ modules_to_save: ["lm_head"] }, "modules_to_save is not supported"],
+    [
+      { modules_to_save: ["lm_head"] },
+      "modules_to_save names lm_head, but",
+    ],
     [{ init_lora_weights: "pissa" }, "init_lora_weights is not supported"],
     [{ of_tomorrow: 3 }, "of_tomorrow is not supported"],
     [{ r: 0 }, "r must be a positive integer"],

@@ -1,6 +1,8 @@
 import { GemmPlanner, Gpu, planFile } from "../../src/gpu/mod.ts";
+import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
 import { openModel } from "../../src/nn/open_model.ts";
 import { planMemory } from "../../src/nn/plan_memory.ts";
+import type { HostTensor } from "../../src/nn/policy.ts";
 import type { OpenArguments } from "../../src/nn/protocol.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
@@ -33,6 +35,20 @@ const CASES: Readonly<Record<string, Omit<OpenArguments, "weights">>> = {
     dtype: "bf16",
     adapter: { lora: LORA, weights: [] },
   },
+  "a new adapter with embedding and head, and a reference": {
+    ...COMMON,
+    trained: true,
+    reference: true,
+    dtype: "bf16",
+    adapter: {
+      lora: {
+        ...LORA,
+        modules: ["embed_tokens", "k_norm", "lm_head"],
+        tied: true,
+      },
+      weights: [],
+    },
+  },
   "nothing trained": { ...COMMON, trained: false },
 };
 
@@ -41,8 +57,8 @@ for (const [name, options] of Object.entries(CASES)) {
     const { software, items } = await planMemory({ ...options, scored: true });
     using gpu = await Gpu.open();
     const adapter = options.adapter && {
-      lora: LORA,
-      weights: adapterWeights(),
+      ...options.adapter,
+      weights: adapterWeights(options.adapter.lora),
     };
     const planner = await GemmPlanner.open(gpu, planFile());
     const { policy } = openModel(planner, {
@@ -60,24 +76,38 @@ for (const [name, options] of Object.entries(CASES)) {
   });
 }
 
-/** An adapter of zeroes for `LORA`. */
-function adapterWeights() {
-  const { layers, hiddenSize, heads, kvHeads, headDim } = SMALL_SHAPE;
-  return Array.from(
-    { length: layers },
-    (_, layer) =>
-      ([["q_proj", heads], ["v_proj", kvHeads]] as const).flatMap(
-        ([target, count]) =>
-          ([["A", [LORA.rank, hiddenSize]], ["B", [
-            count * headDim,
-            LORA.rank,
-          ]]] as const)
-            .map(([factor, shape]) => ({
-              name:
-                `base_model.model.model.layers.${layer}.self_attn.${target}.lora_${factor}.weight`,
-              shape,
-              data: new Float32Array(shape[0] * shape[1]),
-            })),
-      ),
-  ).flat();
+/** An adapter of zeroes. */
+function adapterWeights(lora: LoraShape): HostTensor[] {
+  return adapterLayout(SMALL_SHAPE, lora).flatMap(({ parts }) =>
+    parts.map(({ name, shape }) => ({
+      name,
+      shape,
+      data: new Float32Array(shape.reduce((product, size) => product * size)),
+    }))
+  );
 }
+
+Deno.test("planMemory() counts what is trained whole beside LoRA with the adapter, and not with the weights", async () => {
+  const plan = async (lora: LoraShape) => {
+    const { items } = await planMemory({
+      ...COMMON,
+      trained: true,
+      reference: true,
+      adapter: { lora },
+    });
+    return items;
+  };
+  const factors = await plan(LORA);
+  const whole = await plan({
+    ...LORA,
+    modules: ["embed_tokens", "lm_head"],
+    tied: true,
+  });
+  // The vocabulary of 70 is padded to 128.
+  const table = 128 * SMALL_SHAPE.hiddenSize * 4;
+  const more = (item: string) => whole.get(item)! - factors.get(item)!;
+  assertEquals(more("weights"), -table);
+  assertEquals(more("adapter"), table);
+  assertEquals(more("gradients"), table);
+  assertEquals(more("reference"), 2 * table);
+});

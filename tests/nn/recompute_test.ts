@@ -1,3 +1,4 @@
+import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
 import { planMemory } from "../../src/nn/plan_memory.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
 import { hashed } from "../gpu/_hashed.ts";
@@ -18,41 +19,28 @@ const LORA = {
   targets: ["q_proj", "down_proj"],
 } as const;
 
-/** An adapter whose factors are all at work. */
-function adapter() {
-  const { hiddenSize: D, heads, headDim, feedForward: F } = SHAPE;
-  const sizes = {
-    q_proj: [heads * headDim, D],
-    down_proj: [D, F],
-  } as const;
-  const weights = Array.from(
-    { length: SHAPE.layers },
-    (_, layer) =>
-      LORA.targets.flatMap((target) => {
-        const [out, input] = sizes[target];
-        const module = target.length === 6 ? "self_attn" : "mlp";
-        const name = (factor: string) =>
-          `base_model.model.model.layers.${layer}.${module}.${target}.lora_${factor}.weight`;
-        return [
-          { name: name("A"), shape: [LORA.rank, input] },
-          { name: name("B"), shape: [out, LORA.rank] },
-        ];
-      }),
-  ).flat();
-  return {
-    lora: LORA,
-    weights: weights.map(({ name, shape }) => ({
+/** An adapter that is at work in all its parts. */
+function adapter(lora: LoraShape) {
+  const weights = adapterLayout(SHAPE, lora).flatMap(({ parts }) =>
+    parts.map(({ name, shape }) => ({
       name,
       shape,
-      data: hashed(name, shape[0]! * shape[1]!, 0.3),
-    })),
-  };
+      data: hashed(name, shape.reduce((product, size) => product * size), 0.3),
+    }))
+  );
+  return { lora, weights };
 }
 
 for (
   const [name, options] of [
     ["all weights", {}],
-    ["an adapter", { adapter: adapter() }],
+    ["an adapter", { adapter: adapter(LORA) }],
+    ["an adapter with modules", {
+      adapter: adapter({
+        ...LORA,
+        modules: ["embed_tokens", "input_layernorm", "k_norm", "lm_head"],
+      }),
+    }],
   ] as const
 ) {
   Deno.test(`Recomputed activations give the same gradients, bit for bit (${name})`, async () => {

@@ -1,5 +1,10 @@
 import { z } from "../../deps/zod.ts";
-import { ADAPTER_TARGETS, type AdapterTarget } from "../../model/mod.ts";
+import {
+  ADAPTER_MODULES,
+  ADAPTER_TARGETS,
+  type AdapterModule,
+  type AdapterTarget,
+} from "../../model/mod.ts";
 
 /** The adapter that `train.method: lora` makes. */
 export interface LoraConfig {
@@ -7,6 +12,7 @@ export interface LoraConfig {
   readonly alpha: number;
   readonly rslora: boolean;
   readonly targets: readonly AdapterTarget[] | null;
+  readonly modules_to_save: readonly (AdapterModule | "norm")[] | null;
   readonly dropout: number;
 }
 
@@ -23,6 +29,10 @@ export const loraSchema: z.ZodType<LoraConfig> = z.strictObject({
   ),
   targets: z.array(z.enum(ADAPTER_TARGETS)).min(1).nullable().default(null)
     .describe("Projections of every layer that are adapted; null is all."),
+  modules_to_save: z.array(z.enum([...ADAPTER_MODULES, "norm"])).nullable()
+    .default(null).describe(
+      "Modules that are trained and saved whole beside the factors, named as PEFT does: embed_tokens the embedding, lm_head the head, model.norm the last norm, norm every norm there is; where the head is the embedding, both are trained as one table.",
+    ),
   dropout: z.number().min(0).lt(1).default(0).describe(
     "Share of what the first factor reads that training drops at random, for each projection anew; sampling and scoring drop nothing, so reinforcement learning scores each batch once more before it trains on it.",
   ),

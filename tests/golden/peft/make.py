@@ -26,6 +26,10 @@ COMMON = {
     "vocab_size": VOCAB, "max_position_embeddings": 128,
     "initializer_range": 0.3, "attn_implementation": "eager",
 }
+SMALL = {
+    **COMMON, "hidden_size": 12, "intermediate_size": 20, "head_dim": 4,
+    "num_attention_heads": 3, "num_key_value_heads": 1, "vocab_size": 70,
+}
 MODELS = {
     "qwen3": (
         transformers.Qwen3Config(**COMMON, tie_word_embeddings=True),
@@ -38,12 +42,36 @@ MODELS = {
          "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj",
                             "gate_proj", "up_proj", "down_proj"]},
     ),
+    # Modules trained whole. The vocabulary is no multiple of 64.
+    "qwen3, tied, with its table and every norm": (
+        transformers.Qwen3Config(**SMALL, tie_word_embeddings=True),
+        {"r": 2, "lora_alpha": 3, "target_modules": ["k_proj", "o_proj"],
+         "modules_to_save": ["embed_tokens", "norm"],
+         "ensure_weight_tying": True},
+    ),
+    "qwen2, biased, with embedding, head and some norms": (
+        transformers.Qwen2Config(**SMALL, tie_word_embeddings=False),
+        {"r": 2, "lora_alpha": 3, "target_modules": ["v_proj", "up_proj"],
+         "modules_to_save": ["embed_tokens", "lm_head", "input_layernorm",
+                             "model.norm"]},
+    ),
+    "llama, tied, with an embedding apart from its head": (
+        transformers.LlamaConfig(**SMALL, tie_word_embeddings=True),
+        {"r": 2, "lora_alpha": 3, "target_modules": ["q_proj", "down_proj"],
+         "modules_to_save": ["embed_tokens", "post_attention_layernorm"]},
+    ),
+    "mistral, tied, with an embedding and a head of its own": (
+        transformers.MistralConfig(**SMALL, tie_word_embeddings=True,
+                                   sliding_window=None),
+        {"r": 2, "lora_alpha": 3, "target_modules": ["gate_proj"],
+         "modules_to_save": ["embed_tokens", "lm_head"]},
+    ),
 }
 
 
 def packed(tensors):
     """Tensors as the base64 of a safetensors file."""
-    plain = {name: t.detach().contiguous() for name, t in tensors.items()}
+    plain = {name: t.detach().clone() for name, t in tensors.items()}
     data = safetensors.torch.save(plain, {"format": "pt"})
     return base64.b64encode(data).decode()
 
@@ -86,22 +114,24 @@ def steps(model, loss, count):
 
 
 def short(name):
-    return name.replace(".default.", ".")
+    return name.replace(".modules_to_save", "").replace(".default.", ".")
 
 
 def lora_numbers(name, config, lora, folder):
     torch.manual_seed(1)
     base = transformers.AutoModelForCausalLM.from_config(config).eval()
     base.save_pretrained(folder / name)
-    sequences = [torch.randint(VOCAB, (n,)).tolist() for n in (17, 9)]
+    sequences = [torch.randint(config.vocab_size, (n,)).tolist() for n in (17, 9)]
     plain = [logprobs(base, tokens).tolist() for tokens in sequences]
-    # Both factors random: the adapter does something from the start.
+    # Both factors random, and modules changed: the adapter does something from the start.
     model = peft.get_peft_model(base, peft.LoraConfig(
         task_type="CAUSAL_LM", init_lora_weights=False, **lora)).eval()
     with torch.no_grad():
         for key, p in model.named_parameters():
             if "lora_B" in key:
                 p.mul_(0.3)
+            if "modules_to_save" in key and p.requires_grad:
+                p.add_(0.1 * torch.randn(p.shape))
     model.save_pretrained(folder / f"{name}-adapter")
     adapted = [logprobs(model, tokens).tolist() for tokens in sequences]
     mean_loss(model, sequences).backward()
@@ -131,11 +161,19 @@ def lora_numbers(name, config, lora, folder):
         "losses": losses,
         "trained": packed(trained),
         "merged": packed({
-            f"model.layers.1.{module}.weight":
-                merged[f"model.layers.1.{module}.weight"]
-            for module in ("self_attn.q_proj", "self_attn.v_proj",
-                           "mlp.down_proj")}),
+            key: merged[key] for key in merged_keys(lora)}),
     }
+
+
+def merged_keys(lora):
+    """What is compared of the merged weights."""
+    layer = [f"model.layers.1.{module}.weight" for module in (
+        "self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj",
+        "input_layernorm", "post_attention_layernorm")]
+    tied = lora.get("ensure_weight_tying", False)
+    table = [] if "modules_to_save" not in lora else [
+        "model.embed_tokens.weight", *([] if tied else ["lm_head.weight"])]
+    return [*layer, *table, "model.norm.weight"]
 
 
 def rollout_numbers(folder):
