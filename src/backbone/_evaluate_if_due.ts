@@ -15,7 +15,7 @@ export async function evaluateIfDue(step: number, job: Job): Promise<boolean> {
   const evaluation = earlier ?? await evaluate(step);
   if (evaluation === undefined) return false;
   if (earlier === undefined) await store.appendEvaluation(evaluation);
-  records?.writeEvaluation(evaluation);
+  await records?.writeEvaluation(evaluation);
   view.show({ event: "evaluation", ...evaluation });
   return true;
 }

@@ -16,11 +16,17 @@ export class Stopwatch {
     }
   }
 
-  /** Seconds by stage so far, and since the beginning as `total`, to the millisecond. */
-  seconds(): Readonly<Record<string, number>> {
+  /**
+   * Seconds by stage so far, and since the beginning as `total`, to the millisecond.
+   *
+   * @param others Seconds that were measured in other ways, by their names.
+   */
+  seconds(
+    others: Readonly<Record<string, number>> = {},
+  ): Readonly<Record<string, number>> {
     const total = (performance.now() - this.#began) / 1000;
     return Object.fromEntries(
-      Object.entries({ ...this.#seconds, total })
+      Object.entries({ ...this.#seconds, total, ...others })
         .map(([stage, seconds]) => [stage, Math.round(seconds * 1000) / 1000]),
     );
   }

@@ -21,6 +21,7 @@ import { RolloutsAhead } from "./_rollouts_ahead.ts";
 import { sampleProbe } from "./_sample_probe.ts";
 import { ServedVersions } from "./_served_versions.ts";
 import { stepRecord } from "./_step_record.ts";
+import { StepRecording } from "./_step_recording.ts";
 import { Stopwatch } from "./_stopwatch.ts";
 import {
   latestCheckpoint,
@@ -117,7 +118,7 @@ export class WebGpuBackbone implements Backbone {
     const folder = await latestCheckpoint(store.checkpoints);
     if (folder === undefined) {
       await store.cutAfter(0);
-      records?.cutAfter(0);
+      await records?.cutAfter(0);
       return 0;
     }
     const state = await loadCheckpoint(folder, this.#policy);
@@ -128,7 +129,7 @@ export class WebGpuBackbone implements Backbone {
     }
     tasks.restore(state.tasks);
     await store.cutAfter(state.step);
-    records?.cutAfter(state.step);
+    await records?.cutAfter(state.step);
     return state.step;
   }
 
@@ -184,7 +185,8 @@ export class WebGpuBackbone implements Backbone {
     ahead.allow(step + max_staleness);
     const groups = await watch.time("rollout", () => this.#rollout(step, job));
     const staleness = served.enforce(groups, max_staleness);
-    await recordEpisodes(step, groups, job);
+    await using recording = new StepRecording(step, job);
+    recording.writeEpisodes(groups);
 
     view.show({ event: "progress", stage: "update", ...WHOLE });
     const optimizer = optimizerOf(step, config.train);
@@ -203,6 +205,7 @@ export class WebGpuBackbone implements Backbone {
           })
         ),
     );
+    recording.writeBatch(groups, scores);
     const gap = await watch.time("sync", async () => {
       await this.#serve();
       served.add(policy.version);
@@ -210,7 +213,8 @@ export class WebGpuBackbone implements Backbone {
       return await this.#probe(chooseTimelines(groups, most), config);
     });
 
-    await watch.time("record", () => recordBatch(step, groups, job, scores));
+    // Its episodes are written before the step is: who finds a step finds them.
+    const recordWork = await watch.time("record", () => recording.written());
     const record = stepRecord(step, {
       groups,
       updated,
@@ -218,10 +222,10 @@ export class WebGpuBackbone implements Backbone {
       gap,
       learningRate: optimizer.learningRate,
       policyVersion: policy.version,
-      seconds: watch.seconds(),
+      seconds: watch.seconds({ recordWork }),
     });
     await store.appendStep(record);
-    records?.writeStep(record);
+    await records?.writeStep(record);
     view.show({ event: "step", ...record });
   }
 
@@ -232,8 +236,10 @@ export class WebGpuBackbone implements Backbone {
     } catch (error) {
       if (job.signal?.aborted) throw error;
       if (error instanceof FailureBudgetError) {
-        await recordEpisodes(step, error.groups, job);
-        await recordBatch(step, error.groups, job);
+        await using recording = new StepRecording(step, job);
+        recording.writeEpisodes(error.groups);
+        recording.writeBatch(error.groups);
+        await recording.written();
       }
       if (step > 1) await this.#save(step - 1, job);
       throw error;
@@ -263,31 +269,3 @@ const SERVED = "served";
 
 /** Work that is one piece to whoever watches. */
 const WHOLE = { done: 0, total: 0, unit: "" } as const;
-
-async function recordEpisodes(
-  step: number,
-  groups: readonly Group[],
-  { config, store }: Job,
-): Promise<void> {
-  if (!config.monitor.episodes) return;
-  const episodes = groups.flatMap(({ episodes }) => episodes);
-  await store.writeEpisodes(step, "train", episodes);
-}
-
-/** Records the step's episodes to the token, with what the trainer knew of them. */
-function recordBatch(
-  step: number,
-  groups: readonly Group[],
-  { config, records }: Job,
-  scores = new ScoreBook(),
-): Promise<void> {
-  if (config.monitor.episodes) {
-    records?.writeBatch({
-      step,
-      kind: "train",
-      groups,
-      findScores: (episode, call) => scores.find(episode, call),
-    });
-  }
-  return Promise.resolve();
-}

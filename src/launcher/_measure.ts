@@ -89,7 +89,7 @@ async function play(
   const episodes = groups.flatMap(({ episodes }) => episodes);
   if (config.monitor.episodes) {
     await store?.writeEpisodes(step, kind, episodes);
-    records?.writeBatch({ step, kind, groups });
+    await records?.writeBatch({ step, kind, groups });
   }
   return episodes;
 }

@@ -47,7 +47,7 @@ export function describeStage(state: RunState, now: number): string {
 /** Seconds by stage, longest first: `"rollout 1.2s  update 0.8s"`. */
 export function describeSeconds(record: StepRecord): string {
   return Object.entries(record.seconds)
-    .filter(([stage]) => stage !== "total")
+    .filter(([stage]) => stage !== "total" && stage !== "recordWork")
     .sort(([, a], [, b]) => b - a)
     .map(([stage, seconds]) => `${stage} ${formatSeconds(seconds)}`)
     .join("  ");

@@ -1,6 +1,10 @@
 import { UserError } from "../errors.ts";
 import { replaceFile, writeAll } from "./_replace_file.ts";
+import { Stretches } from "./_stretches.ts";
 import { explainWrite } from "./explain_write.ts";
+
+/** Characters that are written at once, about. */
+const PIECE = 2 ** 16;
 
 /** Appends one object as a line; a line that cannot be written whole is taken back. */
 export async function appendJsonLine(
@@ -11,7 +15,7 @@ export async function appendJsonLine(
     using file = await Deno.open(path, { append: true, create: true });
     const { size } = await file.stat();
     try {
-      await writeAll(file, encodeLine(value));
+      await writeAll(file, new TextEncoder().encode(toLine(value)));
     } catch (error) {
       await file.truncate(size).catch(() => {});
       throw error;
@@ -19,14 +23,24 @@ export async function appendJsonLine(
   });
 }
 
-/** Writes a file of one line for each value, whole or not at all. */
+/**
+ * Writes a file of one line for each value, whole or not at all.
+ *
+ * @returns Seconds that this thread was at work on it; it had its turns for others in between.
+ */
 export async function writeJsonLines(
   path: string,
   values: Iterable<unknown>,
-): Promise<void> {
+): Promise<number> {
+  let seconds = 0;
   await replaceFile(path, async (file) => {
-    for (const value of values) await writeAll(file, encodeLine(value));
+    const work = new Stretches();
+    for (const piece of encodePieces(values)) {
+      await work.wait(writeAll(file, piece));
+    }
+    seconds = work.seconds;
   });
+  return seconds;
 }
 
 /**
@@ -70,6 +84,18 @@ async function readWholeLines(path: string): Promise<string[]> {
   return text.slice(0, text.lastIndexOf("\n") + 1).split("\n").slice(0, -1);
 }
 
-function encodeLine(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value) + "\n");
+/** Lines in pieces of some size: each write costs a way to another thread and back. */
+function* encodePieces(values: Iterable<unknown>): Generator<Uint8Array> {
+  let text = "";
+  for (const value of values) {
+    text += toLine(value);
+    if (text.length < PIECE) continue;
+    yield new TextEncoder().encode(text);
+    text = "";
+  }
+  yield new TextEncoder().encode(text);
+}
+
+function toLine(value: unknown): string {
+  return JSON.stringify(value) + "\n";
 }

@@ -28,7 +28,11 @@ export interface StepRecord {
   readonly reward: number;
   /** Share of the step's episodes that solved their task. */
   readonly success: number;
-  /** Wall time by stage, and in all as `total`. */
+  /**
+   * Wall time by stage, and in all as `total`. The stage `record` is what the step waited for its
+   * episodes to be written; `recordWork` is no stage, but how long threads were at work on that,
+   * mostly while the step was at other stages.
+   */
   readonly seconds: Readonly<Record<string, number>>;
   /** Loss, KL, entropy and the like; NaN is written as null. */
   readonly [metric: string]:

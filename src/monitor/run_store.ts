@@ -118,14 +118,15 @@ export class RunStore implements Disposable {
    * Records the episodes of a step: one JSON object a line, the token tree included.
    *
    * @param kind `"train"`, or the kind of evaluation: `"sampled"`, `"greedy"`.
+   * @returns Seconds that this thread was at work on it.
    */
   async writeEpisodes(
     step: number,
     kind: string,
     episodes: Iterable<unknown>,
-  ): Promise<void> {
+  ): Promise<number> {
     const name = `${String(step).padStart(6, "0")}-${kind}.jsonl`;
-    await writeJsonLines(this.#path(EPISODES, name), episodes);
+    return await writeJsonLines(this.#path(EPISODES, name), episodes);
   }
 
   /** Forgets what happened after `step`, and any half-written line. */

@@ -31,14 +31,14 @@ async function writeRun(folder: string): Promise<void> {
   const { groups, findScores } = generateGroups(1, SHAPE);
   const episodes = groups.flatMap(({ episodes }) => episodes);
   const tokens = episodes.reduce((sum, { tree }) => sum + tree.size, 0);
-  using writer = await RecordWriter.open(folder, {
+  await using writer = await RecordWriter.open(folder, {
     tokenText,
     about: { model: "large", config: "name: large\n" },
   });
   const began = performance.now();
   for (let step = 1; step <= STEPS; step++) {
-    writer.writeBatch({ step, kind: "train", groups, findScores });
-    writer.writeStep(generateRecord(step, groups, SHAPE));
+    await writer.writeBatch({ step, kind: "train", groups, findScores });
+    await writer.writeStep(generateRecord(step, groups, SHAPE));
   }
   const seconds = (performance.now() - began) / 1000;
   const { size } = await Deno.stat(`${folder}/records.sqlite`);

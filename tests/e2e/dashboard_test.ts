@@ -38,12 +38,12 @@ function browserTest(name: string, run: (folder: string) => Promise<void>) {
 browserTest("draws new steps as they are recorded", async (folder) => {
   const options = { steps: 5, groups: 1, groupSize: 4 };
   await generateRun(folder, options);
-  using writer = await RecordWriter.open(folder, { tokenText });
+  await using writer = await RecordWriter.open(folder, { tokenText });
   await using open = await OpenPage.open([folder]);
   const step = open.page.locator(".tile b").first();
   assertEquals(await step.textContent(), "5");
   await open.page.getByText("live", { exact: true }).waitFor();
-  writeStep(writer, 6, options);
+  await writeStep(writer, 6, options);
   await open.page.locator(".tile b", { hasText: /^6$/ }).first().waitFor();
   await open.page.locator(".chart canvas").nth(11).waitFor();
   open.dashboard.show({

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Evaluation, StepRecord } from "../../src/monitor/mod.ts";
+import { RecordReader } from "../../src/monitor/records/mod.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { type Ended, Program, runProgram, SMALL } from "./_program.ts";
 
@@ -19,6 +20,15 @@ async function records(run: string): Promise<Record<string, unknown>[]> {
     const { seconds: _, ...record }: StepRecord | Evaluation = JSON.parse(line);
     return record;
   });
+}
+
+/** Episodes of each step in a run's records, and the last step they have. */
+function recorded(run: string): unknown {
+  using reader = new RecordReader(run);
+  const batches = reader.database.prepare(
+    "SELECT step, kind, count(*) count FROM episodes GROUP BY 1, 2 ORDER BY 1, 2",
+  ).all();
+  return { batches, last: reader.lastStep() };
 }
 
 async function withFolder(
@@ -52,6 +62,7 @@ Deno.test("train --resume ends with the same records, whenever kill -9 struck", 
     await runProgram([...ARGS, "--run-dir", "whole"], { cwd: folder });
     const expected = await records(join(folder, "whole"));
     assertEquals(expected.length, 8 + 3);
+    const batches = recorded(join(folder, "whole"));
 
     const lives: number[] = [];
     let ended: Ended | undefined;
@@ -70,6 +81,7 @@ Deno.test("train --resume ends with the same records, whenever kill -9 struck", 
       expected,
       `killed after ${lives} ms`,
     );
+    assertEquals(recorded(join(folder, "killed")), batches);
   });
 });
 

@@ -110,7 +110,7 @@ export async function generateRun(
   options: GeneratedRunOptions,
 ): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
-  using writer = await RecordWriter.open(directory, {
+  await using writer = await RecordWriter.open(directory, {
     tokenText,
     about: {
       model: "tiny-qwen",
@@ -122,23 +122,23 @@ export async function generateRun(
     },
     retention: options.retention ?? {},
   });
-  writer.writeEvaluation(evaluation(0, 0.12));
+  await writer.writeEvaluation(evaluation(0, 0.12));
   for (let step = 1; step <= options.steps; step++) {
-    writeStep(writer, step, options);
+    await writeStep(writer, step, options);
   }
 }
 
 /** Writes one more step of a generated run. */
-export function writeStep(
+export async function writeStep(
   writer: RecordWriter,
   step: number,
   options: GeneratedRunOptions,
-): void {
+): Promise<void> {
   const batch = generateGroups(step, options);
-  writer.writeBatch({ step, kind: "train", ...batch });
-  writer.writeStep(generateRecord(step, batch.groups, options));
+  await writer.writeBatch({ step, kind: "train", ...batch });
+  await writer.writeStep(generateRecord(step, batch.groups, options));
   if (step % 25 === 0) {
-    writer.writeEvaluation(
+    await writer.writeEvaluation(
       evaluation(step, 0.1 + 0.85 * skillAt(step, options)),
     );
   }

@@ -157,7 +157,7 @@ Deno.test("Dashboard wants a token wherever others can reach it", () =>
 
 Deno.test("Dashboard tells its pages what is recorded, and what the run is doing", () =>
   withRun(async (folder) => {
-    using writer = await RecordWriter.open(folder, { tokenText });
+    await using writer = await RecordWriter.open(folder, { tokenText });
     await using dashboard = await Dashboard.start([folder]);
     const { body } = await fetch(`${dashboard.url}api/events`);
     const events = body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -174,7 +174,7 @@ Deno.test("Dashboard tells its pages what is recorded, and what the run is doing
       unit: "episodes",
     });
     await until('"stage":"rollout","done":3');
-    writeStep(writer, 4, SMALL);
+    await writeStep(writer, 4, SMALL);
     await until('data: {"run":0,"lastStep":4}');
     await events.cancel();
   }));

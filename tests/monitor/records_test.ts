@@ -11,11 +11,18 @@ import { algorithm, update } from "../../src/trainer/mod.ts";
 import {
   assertAlmostEquals,
   assertEquals,
+  assertRejects,
   assertThrows,
   assertTrue,
 } from "../assert.ts";
 import { TablePolicy } from "../trainer/_table_policy.ts";
-import { generateRun, seeded, tokenText, writeStep } from "./_generated_run.ts";
+import {
+  generateGroups,
+  generateRun,
+  seeded,
+  tokenText,
+  writeStep,
+} from "./_generated_run.ts";
 
 async function withFolder(
   test: (folder: string) => Promise<void> | void,
@@ -106,8 +113,8 @@ Deno.test("RecordReader finds every token that RecordWriter was given", () =>
       },
       observe: (scored) => book.add(scored),
     });
-    using writer = await RecordWriter.open(folder, { tokenText });
-    writer.writeBatch({
+    await using writer = await RecordWriter.open(folder, { tokenText });
+    await writer.writeBatch({
       step: 1,
       kind: "train",
       groups: [group],
@@ -277,22 +284,22 @@ Deno.test("RecordWriter.cutAfter() forgets later steps, so that a run goes on as
   withFolder(async (folder) => {
     const options = { steps: 4, groups: 1, groupSize: 2 };
     await generateRun(folder, options);
-    using writer = await RecordWriter.open(folder, { tokenText });
+    await using writer = await RecordWriter.open(folder, { tokenText });
     using reader = new RecordReader(folder);
-    writer.cutAfter(2);
+    await writer.cutAfter(2);
     assertEquals([reader.lastStep(), reader.episodes().total], [2, 4]);
-    writeStep(writer, 3, options);
+    await writeStep(writer, 3, options);
     assertEquals([reader.lastStep(), reader.episodes().total], [3, 6]);
   }));
 
 Deno.test("RecordReader sees what is written meanwhile, and that something was", () =>
   withFolder(async (folder) => {
     await generateRun(folder, { steps: 1, groups: 1, groupSize: 2 });
-    using writer = await RecordWriter.open(folder, { tokenText });
+    await using writer = await RecordWriter.open(folder, { tokenText });
     using reader = new RecordReader(folder);
     const before = reader.version();
     assertEquals(reader.version(), before);
-    writeStep(writer, 2, { steps: 2, groups: 1, groupSize: 2 });
+    await writeStep(writer, 2, { steps: 2, groups: 1, groupSize: 2 });
     assertTrue(reader.version() !== before);
     assertEquals(reader.lastStep(), 2);
   }));
@@ -310,7 +317,7 @@ Deno.test("RecordWriter leaves whole steps behind when its process is killed", (
     };
       const writer = await RecordWriter.open(Deno.args[0], { tokenText });
       for (let step = 1;; step++) {
-        writeStep(writer, step, { steps: 1000 });
+        await writeStep(writer, step, { steps: 1000 });
         if (step === 4) console.log("writing");
       }`;
     await Deno.writeTextFile(`${folder}/write.ts`, script);
@@ -332,9 +339,47 @@ Deno.test("RecordWriter leaves whole steps behind when its process is killed", (
       .prepare("SELECT step, count(*) count FROM episodes GROUP BY step").all();
     assertTrue(steps.every(({ count }) => count === 32));
     // It can be gone on with.
-    using writer = await RecordWriter.open(folder, { tokenText });
-    writer.cutAfter(2);
+    await using writer = await RecordWriter.open(folder, { tokenText });
+    await writer.cutAfter(2);
     assertEquals(reader.lastStep(), 2);
+  }));
+
+Deno.test("RecordWriter keeps batches apart that are written at once, and both whole", () =>
+  withFolder(async (folder) => {
+    await using writer = await RecordWriter.open(folder, { tokenText });
+    using reader = new RecordReader(folder);
+    const options = { steps: 2, groups: 16, groupSize: 8, padding: 200 };
+    await Promise.all([1, 2].map((step) =>
+      writer.writeBatch({
+        step,
+        kind: "train",
+        ...generateGroups(step, options),
+      })
+    ));
+    assertEquals(
+      [1, 2].map((step) => reader.episodes({ from: step, to: step }).total),
+      [128, 128],
+    );
+    const { tree } = generateGroups(2, options).groups[0]!.episodes[0]!;
+    const [first] = reader.episodes({ from: 2, sort: "step", order: "asc" })
+      .rows.toSorted((a, b) => Number(a.id) - Number(b.id));
+    assertEquals(
+      reader.episode(Number(first!.id))!.calls.flatMap(({ path }) => path),
+      [...tree.tokens],
+    );
+  }));
+
+Deno.test("RecordWriter.open() says that another version wrote the records", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 1, groups: 1, groupSize: 1 });
+    const database = new DatabaseSync(join(folder, "records.sqlite"));
+    database.exec("PRAGMA user_version = 99");
+    database.close();
+    await assertRejects(
+      () => RecordWriter.open(folder, { tokenText }),
+      UserError,
+      "records of version 99",
+    );
   }));
 
 Deno.test("RecordReader says so where there is no run", () => {

@@ -1,17 +1,15 @@
 import { UserError } from "../../errors.ts";
+import { Thread } from "../_thread.ts";
 import type { RunEvent } from "../events.ts";
 import type { Command, DashboardOptions, Report } from "./_protocol.ts";
-
-/** Measured: Deno can crash where the process ends while a terminated Worker's thread still does. */
-const THREAD_END_MS = 300;
 
 /** Shows runs, finished or at work, in a browser, from a thread of its own. */
 export class Dashboard implements AsyncDisposable {
   /** What to open: the address, and the token where one is needed. */
   readonly url: string;
-  readonly #thread: Thread;
+  readonly #thread: Thread<Command, Report>;
 
-  private constructor(thread: Thread, url: string) {
+  private constructor(thread: Thread<Command, Report>, url: string) {
     this.#thread = thread;
     this.url = url;
   }
@@ -25,7 +23,10 @@ export class Dashboard implements AsyncDisposable {
     directories: readonly string[],
     { host, port }: DashboardOptions = {},
   ): Promise<Dashboard> {
-    const thread = new Thread();
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+    });
+    const thread = new Thread<Command, Report>(worker, "The dashboard");
     try {
       const options = {
         ...(host !== undefined && { host }),
@@ -52,39 +53,5 @@ export class Dashboard implements AsyncDisposable {
     // Whatever failed in there was a page that did not show; the run that ends here is whole.
     await this.#thread.ask({ kind: "end" }).catch(() => {});
     await this.#thread.end();
-  }
-}
-
-/** This thread's end of the Worker. */
-class Thread {
-  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
-    type: "module",
-  });
-  readonly #failed = Promise.withResolvers<never>();
-
-  constructor() {
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#failed.reject(new Error(`The dashboard failed: ${event.message}`));
-    };
-    // A dashboard that fails while nobody asks leaves the run alone.
-    this.#failed.promise.catch(() => {});
-  }
-
-  post(command: Command): void {
-    this.#worker.postMessage(command);
-  }
-
-  /** Waits for the next message from the Worker. */
-  async ask(command: Command): Promise<Report> {
-    const { promise, resolve } = Promise.withResolvers<Report>();
-    this.#worker.onmessage = ({ data }: MessageEvent<Report>) => resolve(data);
-    this.post(command);
-    return await Promise.race([promise, this.#failed.promise]);
-  }
-
-  async end(): Promise<void> {
-    this.#worker.terminate();
-    await new Promise((resolve) => setTimeout(resolve, THREAD_END_MS));
   }
 }

@@ -19,7 +19,10 @@ export function openForWriting(directory: string): DatabaseSync {
   try {
     // Readers go on while a step is written. Without a sync at each commit a power cut may cost the
     // last steps, a killed process nothing.
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    // The log is emptied when nobody waits for it; see RecordTables.
+    database.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0",
+    );
     if (versionOf(database) === 0) {
       transact(database, () => {
         database.exec(`${schema}; PRAGMA user_version = ${VERSION}`);

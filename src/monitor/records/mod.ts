@@ -3,7 +3,8 @@
  *
  * `RecordWriter` takes steps, evaluations and whole batches of episodes, with what the trainer knew
  * of their tokens (a `ScoreBook` collects that), one transaction each, and drops the episodes of
- * steps that are not to be kept. `RecordReader` answers questions, also while the run goes on, and
+ * steps that are not to be kept. It makes rows of them and hands those to a thread of its own, which
+ * alone waits for the disk. `RecordReader` answers questions, also while the run goes on, and
  * never holds more than the answer. The backbone says what is recorded; dashboard and command line
  * show it.
  *

@@ -1,10 +1,10 @@
-import type { DatabaseSync } from "node:sqlite";
+import { UserError } from "../../errors.ts";
 import type { Group } from "../../rollout/mod.ts";
+import { Stretches } from "../_stretches.ts";
+import { Thread } from "../_thread.ts";
 import type { Evaluation, StepRecord } from "../events.ts";
-import { explainWrite } from "../explain_write.ts";
-import { openForWriting, transact } from "./_database.ts";
-import { EpisodeStatements } from "./_episode_statements.ts";
-import { dropDetails, forgetAfter } from "./_retention.ts";
+import { GroupRowMaker } from "./_group_rows.ts";
+import type { Command, Report } from "./_protocol.ts";
 import type { BatchKind, FindScores, Retention, TokenText } from "./types.ts";
 
 /** How records are written. */
@@ -31,18 +31,23 @@ export interface RecordedBatch {
 
 /**
  * Writes the records of a run: steps, evaluations, groups, episodes, calls and their tokens, in one
- * SQLite file of its directory. Each method is one transaction, so a reader, or a program that was
- * killed, finds a step whole or not at all.
+ * SQLite file of its directory, from a thread of its own. Each method is one transaction, written
+ * once its promise is fulfilled, so a reader, or a program that was killed, finds a step whole or
+ * not at all.
+ *
+ * Every method throws a `UserError` where the disk is full; nothing of it is written then.
  */
-export class RecordWriter implements Disposable {
-  readonly #database: DatabaseSync;
-  readonly #episodes: EpisodeStatements;
-  readonly #retention: Retention;
+export class RecordWriter implements AsyncDisposable {
+  readonly #thread: Thread<Command, Report>;
+  readonly #rows: GroupRowMaker;
+  #batches = 0;
 
-  private constructor(database: DatabaseSync, options: RecordWriterOptions) {
-    this.#database = database;
-    this.#retention = options.retention ?? {};
-    this.#episodes = new EpisodeStatements(database, options.tokenText);
+  private constructor(
+    thread: Thread<Command, Report>,
+    { tokenText }: RecordWriterOptions,
+  ) {
+    this.#thread = thread;
+    this.#rows = new GroupRowMaker(tokenText);
   }
 
   /**
@@ -54,56 +59,72 @@ export class RecordWriter implements Disposable {
     directory: string,
     options: RecordWriterOptions,
   ): Promise<RecordWriter> {
-    return await explainWrite(directory, () =>
-      Promise.try(() => {
-        const database = openForWriting(directory);
-        const put = database.prepare(
-          "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        );
-        for (const [key, value] of Object.entries(options.about ?? {})) {
-          put.run(key, value);
-        }
-        return new RecordWriter(database, options);
-      }));
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+    });
+    const thread = new Thread<Command, Report>(worker, "Writing the records");
+    const writer = new RecordWriter(thread, options);
+    try {
+      const { about = {}, retention = {} } = options;
+      await writer.#ask({
+        kind: "open",
+        directory,
+        options: { about, retention },
+      });
+      return writer;
+    } catch (error) {
+      await thread.end();
+      throw error;
+    }
   }
 
-  /** Records a batch of episodes, and drops older ones that are not to be kept. */
-  writeBatch(batch: RecordedBatch): void {
-    transact(this.#database, () => {
-      for (const group of batch.groups) this.#episodes.writeGroup(group, batch);
-      dropDetails(this.#database, batch.step, this.#retention);
-    });
+  /**
+   * Records a batch of episodes, and drops older ones that are not to be kept. This thread serves
+   * others meanwhile; the episodes must stay as they are.
+   *
+   * @returns Seconds that this thread and the records' own were at work on it.
+   */
+  async writeBatch(
+    { step, kind, groups, findScores }: RecordedBatch,
+  ): Promise<number> {
+    const context = { step, kind, ...(findScores && { findScores }) };
+    const batch = ++this.#batches;
+    const work = new Stretches();
+    for (const group of groups) {
+      const rows = this.#rows.make(group, context);
+      this.#thread.post({ kind: "group", batch, rows }, [rows.blobs.buffer]);
+      await work.rest();
+    }
+    const { seconds } = work;
+    return seconds + await this.#ask({ kind: "batch", batch, step });
   }
 
   /** Records a finished step. */
-  writeStep(record: StepRecord): void {
-    const { step, seconds } = record;
-    transact(this.#database, () => {
-      this.#database.prepare("INSERT OR REPLACE INTO steps VALUES (?, ?)")
-        .run(step, JSON.stringify(record));
-      const put = this.#database
-        .prepare("INSERT OR REPLACE INTO timings VALUES (?, ?, ?)");
-      for (const [stage, time] of Object.entries(seconds)) {
-        put.run(step, stage, time);
-      }
-    });
+  async writeStep(record: StepRecord): Promise<void> {
+    await this.#ask({ kind: "step", record });
   }
 
   /** Records a finished evaluation. */
-  writeEvaluation(evaluation: Evaluation): void {
-    transact(this.#database, () => {
-      this.#database.prepare("INSERT OR REPLACE INTO evaluations VALUES (?, ?)")
-        .run(evaluation.step, JSON.stringify(evaluation));
-    });
+  async writeEvaluation(evaluation: Evaluation): Promise<void> {
+    await this.#ask({ kind: "evaluation", evaluation });
   }
 
   /** Forgets what happened after `step`, where a run goes on from there. */
-  cutAfter(step: number): void {
-    transact(this.#database, () => forgetAfter(this.#database, step));
+  async cutAfter(step: number): Promise<void> {
+    await this.#ask({ kind: "cut", step });
+  }
+
+  /** @returns Seconds that the records' thread was at work on it. */
+  async #ask(command: Command): Promise<number> {
+    const report = await this.#thread.ask(command);
+    if (report.kind === "done") return report.seconds;
+    throw new UserError(report.message);
   }
 
   /** Closes the file. */
-  [Symbol.dispose](): void {
-    this.#database.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Whatever failed has been thrown where it was asked for.
+    await this.#thread.ask({ kind: "close" }).catch(() => {});
+    await this.#thread.end();
   }
 }

@@ -151,7 +151,10 @@ export function dataOf({ values, evals, fill }, runs, { series, smoothing }) {
 
 /** Stacked bars: each stage is drawn as the sum up to it, behind those below. */
 export function stagesOf({ steps, timings }) {
-  const names = Object.keys(timings).filter((name) => name !== "total");
+  // Work that goes on beside the stages is none.
+  const names = Object.keys(timings).filter((name) =>
+    name !== "total" && name !== "recordWork"
+  );
   const means = new Map(
     names.map((name) => [
       name,
