@@ -111,7 +111,7 @@ async function attempt<T>(
 
 async function open(
   config: Config,
-  { screen }: DebugSession,
+  { screen, stop }: DebugSession,
 ): Promise<Debugger> {
   const { engine } = config;
   const where = engine.kind === "webgpu"
@@ -122,6 +122,7 @@ async function open(
     view: {
       show: (event) => event.event === "note" && screen.note(event.text),
     },
+    signal: stop,
   });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   screen.note(`${debug.model} on ${where}, opened in ${seconds}s`);

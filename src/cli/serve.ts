@@ -1,7 +1,7 @@
 import { serve } from "../launcher/mod.ts";
 import { summariseMemory } from "../monitor/mod.ts";
 import { type Args, UsageError } from "./args.ts";
-import { Interrupt } from "./interrupt.ts";
+import { Interrupt, STOPPED } from "./interrupt.ts";
 import { localConfig } from "./local_config.ts";
 import { readServeConfig } from "./read_config.ts";
 
@@ -13,13 +13,20 @@ export async function run(args: Args): Promise<number> {
   }
   const config = await localConfig(await readServeConfig(args));
   using interrupt = new Interrupt("Stopping", (text) => console.error(text));
-  await using server = await serve(config, {
-    port,
-    onMemory: (memory) => console.error(summariseMemory(memory)),
-  });
-  console.log(`Serving ${server.model} at ${server.url}`);
-  await aborted(interrupt.stop);
-  return 0;
+  const { stop } = interrupt;
+  try {
+    await using server = await serve(config, {
+      port,
+      onMemory: (memory) => console.error(summariseMemory(memory)),
+      signal: stop,
+    });
+    console.log(`Serving ${server.model} at ${server.url}`);
+    await aborted(stop);
+    return 0;
+  } catch (error) {
+    if (error === stop.reason) return STOPPED;
+    throw error;
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

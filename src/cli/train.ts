@@ -6,7 +6,7 @@ import { programName } from "./program.ts";
 import { readConfig } from "./read_config.ts";
 
 const FIRST =
-  "Finishing the step at work, then saving; Ctrl-C again stops at once";
+  "Stopping: a step at work is finished and saved; Ctrl-C again stops at once";
 
 const DEBUG_FLAGS = [
   "tasks",
@@ -45,7 +45,7 @@ export async function run(args: Args): Promise<number> {
     });
     return finished ? 0 : STOPPED;
   } catch (error) {
-    if (kill.aborted) return STOPPED;
+    if (kill.aborted || error === stop.reason) return STOPPED;
     throw error;
   }
 }

@@ -36,7 +36,9 @@ export interface OpenAgentOptions {
   readonly trained: boolean;
   /** Is told how far the opening has come. */
   readonly view: View;
-  /** Gives the opening up. */
+  /** Gives the opening up. @default {signal} */
+  readonly opening?: AbortSignal | undefined;
+  /** Ends all waiting for servers, then and later. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,13 +52,14 @@ const NOTE_SECONDS = 15;
  */
 export async function openAgent(
   config: Config,
-  { trained, view, signal }: OpenAgentOptions,
+  { trained, view, opening: end, signal }: OpenAgentOptions,
 ): Promise<Agent> {
   await using opening = new AsyncDisposableStack();
   view.show({ event: "progress", stage: "open", done: 0, total: 0, unit: "" });
   const { chat, ...model } = opening.use(
     await openModel(config, {
       trained,
+      opening: end,
       signal,
       onWait: (seconds) => {
         if (seconds % NOTE_SECONDS !== 0) return;

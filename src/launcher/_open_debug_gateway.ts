@@ -16,6 +16,13 @@ export interface DebugGateway extends AsyncDisposable {
   readonly tokenizer: Tokenizer | undefined;
 }
 
+/** How a gateway is opened. */
+export interface OpenDebugGatewayOptions
+  extends Required<Pick<GatewayOptions, "fallback">> {
+  /** Gives the opening up. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Opens a gateway to whatever engine `config` names, which trains nothing.
  *
@@ -23,7 +30,7 @@ export interface DebugGateway extends AsyncDisposable {
  */
 export async function openDebugGateway(
   config: Config,
-  { fallback }: Required<Pick<GatewayOptions, "fallback">>,
+  { fallback, signal }: OpenDebugGatewayOptions,
 ): Promise<DebugGateway> {
   await using opening = new AsyncDisposableStack();
   const { host, port, public_url } = config.gateway;
@@ -48,7 +55,7 @@ export async function openDebugGateway(
     };
   }
   const { engine, chat } = opening.use(
-    await openModel(await localModel(config), { trained: false }),
+    await openModel(await localModel(config), { trained: false, signal }),
   );
   const gateway = opening.use(
     await Gateway.start({ ...listening, engine, model: chat }),

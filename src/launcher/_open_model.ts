@@ -40,7 +40,9 @@ export interface OpenModelOptions {
   readonly onNote?: ((text: string) => void) | undefined;
   /** Is told how many seconds a server that is started has been waited for. */
   readonly onWait?: ((seconds: number) => void) | undefined;
-  /** Ends the waiting. */
+  /** Ends the waiting for a server that is started. @default {signal} */
+  readonly opening?: AbortSignal | undefined;
+  /** Ends all waiting for servers, then and later. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -81,9 +83,9 @@ export async function openModel(
     };
   }
   await using opening = new AsyncDisposableStack();
-  const { onWait = () => {}, signal } = waiting;
+  const { onWait = () => {}, ...ends } = waiting;
   const vllm = opening.use(
-    await openServers(config, { folder, trained, onWait, signal }),
+    await openServers(config, { folder, trained, onWait, onNote, ...ends }),
   );
   const policy = trained
     ? await openPolicy(config, { ...use, sampled: false })

@@ -14,7 +14,11 @@ export interface OpenServersOptions {
   readonly trained: boolean;
   /** Is told how long a server that is started has been waited for. */
   readonly onWait: (seconds: number) => void;
-  /** Ends the waiting. */
+  /** Is told, in a sentence, that a server is away, and that it is back. */
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** Ends the waiting for a server that is started. @default {signal} */
+  readonly opening?: AbortSignal | undefined;
+  /** Ends all waiting, then and later. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,8 +35,9 @@ const SAMPLE = "The agent's answer: 12 + 345 = 357\n\n\tnaïve café, 東京 �
  */
 export async function openServers(
   config: ServeConfig,
-  { folder, trained, onWait, signal }: OpenServersOptions,
+  options: OpenServersOptions,
 ): Promise<Vllm> {
+  const { folder, trained, onWait, onNote, signal } = options;
   const { engine, model, rollout, train } = config;
   const { from, to } = engine.paths;
   const apiKey = apiKeyOf(config);
@@ -51,15 +56,19 @@ export async function openServers(
       } whole, and vLLM serves adapters of factors alone: merge it into the model with export, or set engine.kind to webgpu`,
     );
   }
-  await using opening = new AsyncDisposableStack();
+  await using held = new AsyncDisposableStack();
   let urls = engineUrls(config);
   if (engine.spawn.command !== null) {
-    const asked = { trained, adapter, onWait, signal };
-    const { url, process } = await spawnVllm(config, asked);
-    if (process) opening.use(process);
+    const { url, process } = await spawnVllm(config, {
+      trained,
+      adapter,
+      onWait,
+      signal: options.opening ?? signal,
+    });
+    if (process) held.use(process);
     urls = [url];
   }
-  const vllm = opening.use(
+  const vllm = held.use(
     await openVllm({
       urls,
       ...(engine.model !== null && { model: engine.model }),
@@ -71,12 +80,15 @@ export async function openServers(
       sampling: samplingOf(config),
       sleeps: trained && engine.sleep,
       maxInFlight: engine.max_batch,
+      patienceSeconds: engine.patience,
+      signal,
+      onAttendance: onNote,
     }),
   );
   if (!trained && model.adapter !== null) {
     await vllm.weights!.publish(model.adapter, 0);
   }
-  const open = opening.move();
+  const open = held.move();
   return {
     ...vllm,
     get stats() {

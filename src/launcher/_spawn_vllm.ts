@@ -35,7 +35,7 @@ export async function spawnVllm(
   const { command, port, ready } = config.engine.spawn;
   const [program, ...last] = command!;
   const url = `http://127.0.0.1:${port}`;
-  if (await isWell(url)) return { url, process: undefined };
+  if (await isWell(url, options.signal)) return { url, process: undefined };
   const process = await VllmProcess.start({
     command: [program!, ...vllmArguments(config, options), ...last],
     env: {

@@ -26,6 +26,8 @@ const LOOK_MS = 1000;
 export class VllmProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #logs: Promise<unknown>;
+  /** Where this process ends with it still there. */
+  readonly #onUnload = () => this.#signal("SIGKILL");
   #tail = "";
   #ended: Deno.CommandStatus | undefined;
 
@@ -44,6 +46,7 @@ export class VllmProcess implements AsyncDisposable {
     const { stdout, stderr, status } = this.#child;
     this.#logs = Promise.all([this.#read(stdout), this.#read(stderr)]);
     status.then((status) => this.#ended = status);
+    addEventListener("unload", this.#onUnload);
   }
 
   /**
@@ -83,6 +86,7 @@ export class VllmProcess implements AsyncDisposable {
     await this.#child.status;
     clearTimeout(timer);
     this.#signal("SIGKILL");
+    removeEventListener("unload", this.#onUnload);
     await this.#logs;
   }
 
@@ -100,9 +104,9 @@ export class VllmProcess implements AsyncDisposable {
           `vLLM ended with ${how} before it answered: ${words}${this.#log()}`,
         );
       }
-      if (await isWell(url)) return;
+      if (await isWell(url, end)) return;
       onWait(seconds);
-      await pause(LOOK_MS);
+      await pause(LOOK_MS, end);
     }
     throw new UserError(
       `vLLM has not answered for ${readySeconds} s, as long as engine.spawn.ready allows: ${words}${this.#log()}`,
@@ -130,11 +134,12 @@ export class VllmProcess implements AsyncDisposable {
   }
 }
 
-/** Whether a server answers at `url` that it is well. */
-export async function isWell(url: string): Promise<boolean> {
+/** Whether a server answers at `url` that it is well; false where `end` aborted first. */
+export async function isWell(url: string, end?: AbortSignal): Promise<boolean> {
+  const late = AbortSignal.timeout(10_000);
   try {
     const response = await fetch(`${url}/health`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: end ? AbortSignal.any([late, end]) : late,
     });
     await response.body?.cancel();
     return response.ok;
@@ -143,6 +148,14 @@ export async function isWell(url: string): Promise<boolean> {
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits; until `end` aborts at the latest. */
+function pause(ms: number, end?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const onAbort = () => resolve();
+  end?.addEventListener("abort", onAbort, { once: true });
+  return promise.finally(() => {
+    clearTimeout(timer);
+    end?.removeEventListener("abort", onAbort);
+  });
 }

@@ -26,12 +26,17 @@ export interface Chat extends AsyncDisposable {
 /**
  * Opens a conversation with the model of `config`.
  *
+ * @param signal Gives the opening up.
  * @throws {UserError} If the model cannot be opened.
+ * @throws The reason of `signal`, where a server is waited for that is started.
  */
-export async function openChat(config: ServeConfig): Promise<Chat> {
+export async function openChat(
+  config: ServeConfig,
+  signal?: AbortSignal,
+): Promise<Chat> {
   await using opening = new AsyncDisposableStack();
   const { engine, chat } = opening.use(
-    await openModel(config, { trained: false }),
+    await openModel(config, { trained: false, signal }),
   );
   const gateway = opening.use(
     await Gateway.start({ engine, model: chat }),

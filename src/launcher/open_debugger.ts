@@ -42,19 +42,29 @@ export interface Debugger extends AsyncDisposable {
   run(config: Config, options: DebugRunOptions): Promise<void>;
 }
 
+/** How a debugger is opened. */
+export interface OpenDebuggerOptions {
+  /** Is told what the user should know. */
+  readonly view: Pick<View, "show">;
+  /** Gives the opening up. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Opens what `config` has its agent's calls answered by: the embedded engine, or an endpoint.
  *
  * @throws {UserError} If it cannot be used.
+ * @throws The reason of `signal`, where a server is waited for that is started.
  */
 export async function openDebugger(
   config: Config,
-  { view }: { readonly view: Pick<View, "show"> },
+  { view, signal }: OpenDebuggerOptions,
 ): Promise<Debugger> {
   await using opening = new AsyncDisposableStack();
   let sessions: OpenRunner | undefined;
   const served = opening.use(
     await openDebugGateway(config, {
+      signal,
       fallback: async (request) => await sessions?.handle(request),
     }),
   );

@@ -14,6 +14,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** Is told what memory the model will take, before any is taken. */
   readonly onMemory?: (memory: MemoryUse) => void;
+  /** Gives the opening up. */
+  readonly signal?: AbortSignal;
 }
 
 /** A model being served; dispose of it to stop. */
@@ -28,14 +30,20 @@ export interface Server extends AsyncDisposable {
  * Serves the model of `config` over the OpenAI protocol, to anyone who reaches the port.
  *
  * @throws {UserError} If the model cannot be opened, or the port is taken.
+ * @throws The reason of `signal`, where a server is waited for that is started.
  */
 export async function serve(
   config: ServeConfig,
-  { host = "127.0.0.1", port = 8000, onMemory }: ServeOptions = {},
+  { host = "127.0.0.1", port = 8000, onMemory, signal }: ServeOptions = {},
 ): Promise<Server> {
   await using opening = new AsyncDisposableStack();
   const model = opening.use(
-    await openModel(config, { trained: false, exchanged: true, onMemory }),
+    await openModel(config, {
+      trained: false,
+      exchanged: true,
+      onMemory,
+      signal,
+    }),
   );
   const { chat } = model;
   const modelName = model.engine.info.model;

@@ -34,7 +34,7 @@ const BACKBONES: Readonly<
  *
  * @throws {UserError} If something that the config names cannot be used, or too many episodes fail;
  *   what was trained until then is saved.
- * @throws The reason of `signal`, where that is aborted.
+ * @throws The reason of `signal`, where that is aborted, or of `stop`, where a server is waited for that is started.
  */
 export async function train(
   given: Config,
@@ -64,6 +64,8 @@ export async function train(
   await using agent = await openAgent(config, {
     trained: true,
     view: options.view,
+    // There is nothing yet that could be ended well.
+    opening: AbortSignal.any([stop, signal].filter((end) => end !== undefined)),
     signal,
   });
   using store = resume === undefined

@@ -54,3 +54,24 @@ Deno.test("astuner chat answers each line of standard input", async () => {
   assertEquals(code, 0);
   assertTrue(new TextDecoder().decode(stdout).split("\n").length >= 3);
 });
+
+Deno.test("astuner chat ends at Ctrl-C while it waits for a line", async () => {
+  await using child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "cli.ts", "chat"],
+    cwd: ROOT,
+    env: ENV,
+    stdin: "piped",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const said = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; !text.includes("Talking to model");) {
+    const { done, value } = await said.read();
+    assertTrue(!done, text);
+    text += value;
+  }
+  child.kill("SIGINT");
+  assertEquals((await child.status).code, 130);
+  await said.cancel();
+  await child.stdin.close();
+});

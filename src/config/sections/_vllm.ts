@@ -4,6 +4,7 @@ import { z } from "../../deps/zod.ts";
 export interface VllmConfig {
   readonly paths: { readonly from: string | null; readonly to: string | null };
   readonly sleep: boolean;
+  readonly patience: number;
   readonly spawn: {
     readonly command: readonly string[] | null;
     readonly port: number;
@@ -36,6 +37,9 @@ export const vllmKeys = {
     ),
   }).prefault({}).describe(
     "A vLLM server that is started with the run, and ends with it.",
+  ),
+  patience: z.number().positive().default(600).describe(
+    "Seconds for which a server that is away, as while it is started again, is waited for before the run stops.",
   ),
   sleep: z.boolean().default(false).describe(
     "Whether they give up their GPU's memory during each update, for a trainer on the same GPU.",

@@ -1,6 +1,7 @@
 import { EngineError } from "../../errors.ts";
 import type { WeightSink } from "../weight_sink.ts";
 import type { Gate } from "./_gate.ts";
+import { persist, type Persistence } from "./_persist.ts";
 import {
   type Lease,
   type PathMapping,
@@ -20,6 +21,8 @@ export interface FullWeightsOptions {
   readonly paths: PathMapping | undefined;
   /** Closed while weights are exchanged: no generation may see two versions. */
   readonly gate: Gate;
+  /** Of publishing. */
+  readonly persistence: Persistence;
 }
 
 /** Reading a whole model takes its time. */
@@ -60,7 +63,7 @@ export class FullWeights implements ServedWeights, WeightSink {
   }
 
   async publish(folder: string, version: number): Promise<void> {
-    const { servers, gate, paths } = this.#options;
+    const { servers, gate, paths, persistence } = this.#options;
     if (version <= this.#version || this.#published.has(folder)) {
       throw new EngineError(
         `Cannot publish ${folder} as policy version ${version}: each version is larger than the ` +
@@ -72,7 +75,11 @@ export class FullWeights implements ServedWeights, WeightSink {
     try {
       this.#path = serverPath(folder, paths);
       this.#version = version;
-      await Promise.all(servers.map((server) => this.#load(server)));
+      await Promise.all(
+        servers.map((server) =>
+          persist(server, () => this.#load(server), persistence)
+        ),
+      );
     } finally {
       gate.open();
     }
@@ -94,7 +101,7 @@ export class FullWeights implements ServedWeights, WeightSink {
     try {
       await server.text("/collective_rpc", { body, timeoutMs: LOAD_MS });
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof ServerError) || error.isMomentary) throw error;
       throw new ServerError(
         error.failure,
         `${error.message}; the server must see the folder ${path} (engine.paths)`,

@@ -1,5 +1,6 @@
 import { EngineError } from "../../errors.ts";
 import type { WeightSink } from "../weight_sink.ts";
+import { persist, type Persistence } from "./_persist.ts";
 import {
   type Lease,
   type PathMapping,
@@ -21,6 +22,8 @@ export interface LoraWeightsOptions {
   readonly paths: PathMapping | undefined;
   /** Begins the adapters' names: no two runs may share one, since servers cache by name. */
   readonly prefix: string;
+  /** Of publishing. */
+  readonly persistence: Persistence;
 }
 
 interface Adapter {
@@ -82,7 +85,7 @@ export class LoraWeights implements ServedWeights, WeightSink {
   }
 
   async publish(folder: string, version: number): Promise<void> {
-    const { servers, prefix, paths } = this.#options;
+    const { servers, prefix, paths, persistence } = this.#options;
     if (version <= this.version) {
       throw new EngineError(
         `Cannot publish policy version ${version}: version ${this.version} is served already`,
@@ -95,15 +98,17 @@ export class LoraWeights implements ServedWeights, WeightSink {
       path: serverPath(folder, paths),
       leases: 0,
     };
-    await Promise.all(servers.map((server) => load(server, adapter)));
+    await Promise.all(
+      servers.map((server) =>
+        persist(server, () => load(server, adapter), persistence)
+      ),
+    );
     this.#adapters.push(adapter);
     await this.#removeOld();
   }
 
   async restore(server: Server): Promise<void> {
-    const names = await loadedNames(server);
-    const missing = this.#published().filter(({ name }) => !names.has(name));
-    for (const adapter of missing) await load(server, adapter);
+    for (const adapter of this.#published()) await load(server, adapter);
   }
 
   async retire(): Promise<void> {
@@ -142,12 +147,14 @@ function isPublished({ folder }: Adapter): boolean {
   return folder !== undefined;
 }
 
+/** Loads an adapter that is not there: the answer to an earlier request may have been lost. */
 async function load(server: Server, { name, path }: Adapter): Promise<void> {
+  if ((await loadedNames(server)).has(name)) return;
   const body = { lora_name: name, lora_path: path };
   try {
     await server.text("/v1/load_lora_adapter", { body, timeoutMs: LOAD_MS });
   } catch (error) {
-    if (!(error instanceof ServerError)) throw error;
+    if (!(error instanceof ServerError) || error.isMomentary) throw error;
     throw new ServerError(
       error.failure,
       `${error.message}; the server must see the folder ${path} (engine.paths), and be started with --enable-lora and a --max-lora-rank that is large enough`,

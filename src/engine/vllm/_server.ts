@@ -173,6 +173,8 @@ export class Server {
 function failureOf(status: number): ServerFailure {
   if (status === 404) return "missing";
   if (status === 429 || status === 503) return "busy";
+  // What stands before the server has got no answer from it.
+  if (status === 502 || status === 504) return "unreachable";
   return status >= 500 ? "failed" : "refused";
 }
 

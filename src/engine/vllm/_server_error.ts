@@ -7,7 +7,7 @@ import { EngineError } from "../../errors.ts";
  * - `missing`: what it names is not there (404), as after a restart;
  * - `busy`: not now (429, 503);
  * - `failed`: the server made a mistake (other statuses from 500 on, or an error event);
- * - `unreachable`: no answer came;
+ * - `unreachable`: no answer came (502 and 504 of what stands before the server, too);
  * - `broken`: the answer ended early, or is not what was asked for;
  * - `silent`: nothing came for too long.
  */
@@ -19,6 +19,13 @@ export type ServerFailure =
   | "unreachable"
   | "broken"
   | "silent";
+
+const MOMENTARY: ReadonlySet<ServerFailure> = new Set([
+  "busy",
+  "unreachable",
+  "broken",
+  "silent",
+]);
 
 /** What is known of a failed request, beside its words. */
 export interface ServerErrorOptions extends ErrorOptions {
@@ -39,5 +46,10 @@ export class ServerError extends EngineError {
   ) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether it is that of a server that is being started again, or has too much to do. */
+  get isMomentary(): boolean {
+    return MOMENTARY.has(this.failure);
   }
 }

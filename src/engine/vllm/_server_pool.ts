@@ -1,4 +1,6 @@
 import { EngineError } from "../../errors.ts";
+import type { Attendance } from "./_attendance.ts";
+import { LONGEST_BACKOFF_MS } from "./_persist.ts";
 import { Places } from "./_places.ts";
 import type { Server, ServerLoad } from "./_server.ts";
 import { sleep } from "./_sleep.ts";
@@ -18,6 +20,8 @@ export interface ServerPoolOptions {
     server: Server,
     options: { readonly restarted: boolean },
   ) => Promise<void>;
+  /** Is told of servers that are away. */
+  readonly attendance: Attendance;
 }
 
 /** A place at a server, to be left when its request is over. */
@@ -60,7 +64,6 @@ interface Member {
 
 /** Keys remembered; the ones used last stay. */
 const REMEMBERED_KEYS = 65_536;
-const LONGEST_BACKOFF_MS = 5000;
 
 /** Gives each request a place at a server: the one that its key is used to, else the least busy. */
 export class ServerPool {
@@ -136,6 +139,19 @@ export class ServerPool {
     this.#member(server).observedAt = -Infinity;
   }
 
+  /**
+   * Looks at a server, and has it serve what it is expected to.
+   *
+   * @throws {ServerError} If it is away, or cannot.
+   */
+  async settle(server: Server): Promise<void> {
+    const member = this.#member(server);
+    const asked = performance.now();
+    this.suspect(server);
+    await this.#observeFrom(member);
+    if (member.observedAt < asked) throw member.error;
+  }
+
   /** Whether the server is certain to be the same process as when `place` was taken, until now. */
   async isSameProcess({ server, startedAt }: Place): Promise<boolean> {
     const member = this.#member(server);
@@ -192,7 +208,8 @@ export class ServerPool {
   }
 
   async #observe(member: Member): Promise<void> {
-    const { restore, maxQueued, observeMs, backoffMs } = this.#options;
+    const { restore, maxQueued, observeMs, backoffMs, attendance } =
+      this.#options;
     const { server } = member;
     const isSuspect = member.observedAt === -Infinity;
     try {
@@ -204,9 +221,11 @@ export class ServerPool {
       member.load = load;
       member.observedAt = performance.now();
       member.absences = 0;
+      attendance.back(server);
       if (load.waiting > maxQueued) this.rest(server, observeMs);
     } catch (error) {
       member.error = error;
+      attendance.away(server, error);
       const backoff = backoffMs * 2 ** member.absences++;
       this.rest(server, Math.min(backoff, LONGEST_BACKOFF_MS));
     } finally {

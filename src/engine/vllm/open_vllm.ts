@@ -8,6 +8,8 @@ import { wrongLogprobs } from "./_logprobs_mode.ts";
 import { LoraWeights } from "./_lora_weights.ts";
 import { type ProbedServer, probeServer } from "./_probe_server.ts";
 import type { PathMapping, ServedWeights } from "./_served_weights.ts";
+import { Attendance } from "./_attendance.ts";
+import { persist, type Persistence } from "./_persist.ts";
 import { checkTokenizer, type TokenizedText } from "./_check_tokenizer.ts";
 import { Server } from "./_server.ts";
 import { ServerPool } from "./_server_pool.ts";
@@ -43,12 +45,16 @@ export interface OpenVllmOptions {
   readonly observeSeconds?: number;
   /** Longest time in seconds that a server may say nothing about a generation. @default {120} */
   readonly idleSeconds?: number;
-  /** Seconds that a generation waits for servers that are away or overloaded. @default {600} */
+  /** Seconds for which servers that are away or overloaded are waited for, by each request. @default {600} */
   readonly patienceSeconds?: number;
   /** Times that a generation is sent again after a failure. @default {4} */
   readonly retries?: number;
   /** First pause in seconds before anything is tried again; doubles each time. @default {0.25} */
   readonly backoffSeconds?: number;
+  /** Ends the waiting for servers that are away while weights are published or probed. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told, in a sentence, that a server is away, and that it is back. */
+  readonly onAttendance?: ((words: string) => void) | undefined;
   /** @default {the global one} */
   readonly fetch?: typeof fetch;
 }
@@ -101,14 +107,25 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
   }
 
   const gate = new Gate();
-  const weights = servedWeights(servers, { ...options, model, gate });
+  const backoffMs = (options.backoffSeconds ?? 0.25) * 1000;
+  const patienceMs = (options.patienceSeconds ?? 600) * 1000;
+  const attendance = new Attendance(options.onAttendance ?? (() => {}));
+  const { signal } = options;
+  const persistence = { patienceMs, backoffMs, signal, attendance };
+  const weights = servedWeights(servers, {
+    ...options,
+    model,
+    gate,
+    persistence,
+  });
   const pool = new ServerPool(
     new Map(servers.map((server, at) => [server, probed[at]!.load])),
     {
       maxInFlight: options.maxInFlight ?? 256,
       maxQueued: options.maxQueued ?? 64,
       observeMs: (options.observeSeconds ?? 2) * 1000,
-      backoffMs: (options.backoffSeconds ?? 0.25) * 1000,
+      backoffMs,
+      attendance,
       restore: (server, found) => weights.restore(server, found),
     },
   );
@@ -120,10 +137,11 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
     pool,
     weights,
     gate,
+    persistence,
     limits: {
       idleMs: (options.idleSeconds ?? 120) * 1000,
-      patienceMs: (options.patienceSeconds ?? 600) * 1000,
-      backoffMs: (options.backoffSeconds ?? 0.25) * 1000,
+      patienceMs,
+      backoffMs,
       retries: options.retries ?? 4,
     },
   });
@@ -139,10 +157,10 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
     },
     async sleep() {
       await gate.close();
-      await post(servers, "/sleep?level=1");
+      await post(servers, "/sleep?level=1", persistence);
     },
     async wake() {
-      await post(servers, "/wake_up");
+      await post(servers, "/wake_up", persistence);
       gate.open();
     },
     async [Symbol.asyncDispose]() {
@@ -205,14 +223,26 @@ function checkSampling(
 
 function servedWeights(
   servers: readonly Server[],
-  options: OpenVllmOptions & { readonly model: string; readonly gate: Gate },
+  options: OpenVllmOptions & {
+    readonly model: string;
+    readonly gate: Gate;
+    readonly persistence: Persistence;
+  },
 ): ServedWeights {
-  const { weights, model, gate, version = 0, staleness = 0, paths } = options;
+  const { weights, model, version = 0, staleness = 0, paths } = options;
+  const { gate, persistence } = options;
   switch (weights) {
     case undefined:
       return new FixedWeights(model, version);
     case "full":
-      return new FullWeights({ servers, model, version, paths, gate });
+      return new FullWeights({
+        servers,
+        model,
+        version,
+        paths,
+        gate,
+        persistence,
+      });
     case "lora":
       return new LoraWeights({
         servers,
@@ -220,6 +250,7 @@ function servedWeights(
         version,
         staleness,
         paths,
+        persistence,
         prefix: `policy-${crypto.randomUUID().slice(0, 8)}`,
       });
     default:
@@ -227,7 +258,15 @@ function servedWeights(
   }
 }
 
-async function post(servers: readonly Server[], path: string): Promise<void> {
+async function post(
+  servers: readonly Server[],
+  path: string,
+  persistence: Persistence,
+): Promise<void> {
   const request = { method: "POST", timeoutMs: 300_000 } as const;
-  await Promise.all(servers.map((server) => server.text(path, request)));
+  await Promise.all(
+    servers.map((server) =>
+      persist(server, () => server.text(path, request), persistence)
+    ),
+  );
 }

@@ -9,6 +9,7 @@ import type {
 import type { Gate } from "./_gate.ts";
 import { generate, type GenerateOptions } from "./_generate.ts";
 import { type LogprobsMode, wrongLogprobs } from "./_logprobs_mode.ts";
+import { persist, type Persistence } from "./_persist.ts";
 import { scoreSequence } from "./_score_sequence.ts";
 import type { ServedWeights } from "./_served_weights.ts";
 import type { Server } from "./_server.ts";
@@ -34,6 +35,8 @@ export interface VllmEngineParts {
   readonly pool: ServerPool;
   readonly weights: ServedWeights;
   readonly gate: Gate;
+  /** Of scoring. */
+  readonly persistence: Persistence;
   readonly limits: Pick<
     GenerateOptions,
     "idleMs" | "retries" | "backoffMs" | "patienceMs"
@@ -100,19 +103,24 @@ export class VllmEngine implements Engine {
   async score(
     sequences: readonly (readonly number[])[],
   ): Promise<Float32Array[]> {
-    const { gate, weights, servers } = this.#parts;
+    const { gate, weights, servers, pool, persistence } = this.#parts;
     // vLLM 0.32 on CPUs with --enable-lora dies of prompt logprobs beside another request.
     await gate.close();
     const { model, release } = weights.lease();
     const scored: Float32Array[] = [];
     try {
       // In turn, so that a probe of the served weights sees every server.
-      await Promise.all(servers.map(async (server, first) => {
-        for (let at = first; at < sequences.length; at += servers.length) {
-          const tokens = sequences[at]!;
-          scored[at] = await scoreSequence(server, { model, tokens });
-        }
-      }));
+      await Promise.all(
+        servers.map((server, first) =>
+          persist(server, async () => {
+            await pool.settle(server);
+            for (let at = first; at < sequences.length; at += servers.length) {
+              const tokens = sequences[at]!;
+              scored[at] ??= await scoreSequence(server, { model, tokens });
+            }
+          }, persistence)
+        ),
+      );
       return scored;
     } finally {
       release();
