@@ -45,6 +45,15 @@ async function factorsOf(checkpoint: string): Promise<Map<string, number[]>> {
   return factors;
 }
 
+/** A run's metrics, but for the time they took. */
+async function metricsOf(run: string): Promise<unknown[]> {
+  const text = await Deno.readTextFile(join(run, "metrics.jsonl"));
+  return text.trim().split("\n").map((line) => {
+    const { seconds: _, ...metrics } = JSON.parse(line);
+    return metrics;
+  });
+}
+
 Deno.test("train() trains an adapter under dropout, goes on from its checkpoint to the bit, and evaluate() measures it", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -73,9 +82,11 @@ Deno.test("train() trains an adapter under dropout, goes on from its checkpoint 
     assertEquals(measured.sampled, summary.eval.after?.sampled);
     assertEquals(measured.greedy, summary.eval.after?.greedy);
 
+    const metrics = await metricsOf(run);
     await Deno.remove(last, { recursive: true });
     await train(config, { view: SILENT, resume: run });
     assertEquals(await factorsOf(last), factors);
+    assertEquals(await metricsOf(run), metrics);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -49,6 +49,11 @@ const CASES: Readonly<Record<string, Omit<OpenArguments, "weights">>> = {
       weights: [],
     },
   },
+  "an adapter under dropout": {
+    ...COMMON,
+    trained: true,
+    adapter: { lora: { ...LORA, dropout: 0.1 }, weights: [] },
+  },
   "nothing trained": { ...COMMON, trained: false },
 };
 
