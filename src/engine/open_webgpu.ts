@@ -13,6 +13,7 @@ import {
   type TransformerShape,
   type TreeInput,
   type TreeScores,
+  type WeightTensor,
 } from "../nn/mod.ts";
 import type {
   Engine,
@@ -26,8 +27,8 @@ import type {
 export interface OpenWebGpuOptions {
   /** The architecture's sizes, as `ModelConfig` has them. */
   readonly shape: TransformerShape;
-  /** The weights under their Hugging Face names; their buffers move to the GPU's thread. */
-  readonly weights: readonly HostTensor[];
+  /** The weights under their Hugging Face names: in files, or in memory, whose buffers move to the GPU's thread. */
+  readonly weights: readonly WeightTensor[];
   /** What the engine calls the model. */
   readonly name: string;
   /** A LoRA adapter over the weights, under PEFT's names; where they are trained, it alone is. */

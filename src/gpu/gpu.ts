@@ -56,6 +56,8 @@ export class Gpu implements Disposable {
   readonly #items = new Map<string, number>();
   #item = "other";
   #failure: string | undefined;
+  /** Bytes written since the last submission. */
+  #waiting = 0;
 
   protected constructor(readonly info: GpuDevice) {
     info.device.addEventListener("uncapturederror", (event) => {
@@ -146,6 +148,14 @@ export class Gpu implements Disposable {
       data.byteOffset,
       data.byteLength,
     );
+    // What is written waits in host memory for a submission.
+    this.#waiting += data.byteLength;
+    if (this.#waiting >= WAITING_BYTES) this.#flush([]);
+  }
+
+  #flush(commands: readonly GPUCommandBuffer[]): void {
+    this.device.queue.submit([...commands]);
+    this.#waiting = 0;
   }
 
   /** Frees a buffer made by `buffer` or `upload`. */
@@ -225,7 +235,7 @@ export class Gpu implements Disposable {
       pass.dispatchWorkgroups(x, y, z);
     });
     pass.end();
-    this.device.queue.submit([encoder.finish()]);
+    this.#flush([encoder.finish()]);
   }
 
   /** Zeroes views, ordered before whatever is submitted next. */
@@ -234,7 +244,7 @@ export class Gpu implements Disposable {
     for (const view of views) {
       encoder.clearBuffer(view.buffer, view.offset, view.size);
     }
-    this.device.queue.submit([encoder.finish()]);
+    this.#flush([encoder.finish()]);
   }
 
   /** Copies whole views, ordered before whatever is submitted next. */
@@ -249,7 +259,7 @@ export class Gpu implements Disposable {
         Math.min(from.size, into.size),
       );
     }
-    this.device.queue.submit([encoder.finish()]);
+    this.#flush([encoder.finish()]);
   }
 
   /**
@@ -276,7 +286,7 @@ export class Gpu implements Disposable {
       );
       at += sizes[i]!;
     });
-    this.device.queue.submit([encoder.finish()]);
+    this.#flush([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ, 0, Math.max(4, total));
     const range = staging.getMappedRange(0, Math.max(4, total));
     at = 0;
@@ -316,6 +326,9 @@ export class Gpu implements Disposable {
     this.device.destroy();
   }
 }
+
+/** Most bytes that wait for a submission. */
+const WAITING_BYTES = 32 * 2 ** 20;
 
 /** What to lower where a buffer of an item is too large. */
 const KNOBS: Readonly<Record<string, string>> = {

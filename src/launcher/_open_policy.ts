@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { ServeConfig } from "../config/mod.ts";
 import { openWebGpu, type WebGpu } from "../engine/mod.ts";
 import {
+  adaptedMatrices,
   type Adapter,
   type AdapterConfig,
   initAdapter,
@@ -9,13 +10,14 @@ import {
   type ModelConfig,
   modelTensors,
   type ModelWeights,
+  moduleShapes,
   moduleTensors,
   untiesEmbeddings,
 } from "../model/mod.ts";
 import { ModelError } from "../errors.ts";
 import { hubIdOf } from "../model/hub/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
-import type { HostTensor } from "../nn/mod.ts";
+import type { WeightTensor } from "../nn/mod.ts";
 import { type PolicyUse, standingAdapter } from "./_policy_options.ts";
 import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
@@ -74,7 +76,7 @@ export async function openPolicy(
   });
   onMemory?.(fitted.memory);
   checkMemory(fitted, config);
-  const tensors = await read(weights, merged);
+  const tensors = await weightTensors(weights, merged);
   const adapter = shape &&
     (given
       ? { ...given, config: shape }
@@ -90,15 +92,21 @@ export async function openPolicy(
   return { gpu, ...(adapter && { adapter: adapter.config }) };
 }
 
+/** An adapter that has not been trained. */
+interface NewAdapter {
+  readonly config: AdapterConfig;
+  readonly tensors: readonly WeightTensor[];
+}
+
 function newAdapter(
   config: ServeConfig,
   { shape, model, tensors }: {
     readonly shape: AdapterConfig;
     readonly model: ModelConfig;
     /** The model's parameters, whose numbers the adapter's modules share. */
-    readonly tensors: readonly HostTensor[];
+    readonly tensors: readonly WeightTensor[];
   },
-): Adapter {
+): NewAdapter {
   const { path } = config.model;
   const base = hubIdOf(path) ?? path;
   return {
@@ -110,13 +118,23 @@ function newAdapter(
   };
 }
 
-async function read(
-  weights: ModelWeights,
+/** The parameters, each where it lies in its file; those that `adapter` changes are read and merged. */
+async function weightTensors(
+  { config, tensors }: ModelWeights,
   adapter: Adapter | undefined,
-): Promise<HostTensor[]> {
-  const tensors: HostTensor[] = [];
-  for (const { name, shape, read } of modelTensors(weights, adapter)) {
-    tensors.push({ name, shape, data: await read() });
-  }
-  return tensors;
+): Promise<readonly WeightTensor[]> {
+  const changed = new Set<string>(
+    adapter && [
+      ...adaptedMatrices(config, adapter.config).map(({ weight }) => weight),
+      ...moduleShapes(config, adapter.config).keys(),
+    ],
+  );
+  const all = modelTensors({ config, tensors }, adapter);
+  return await Array.fromAsync(
+    all,
+    async ({ name, shape, read }) =>
+      changed.has(name)
+        ? { name, shape, data: await read() }
+        : tensors.tensors.get(name)!,
+  );
 }

@@ -21,8 +21,7 @@ export interface FittedPolicy {
 /**
  * Decides whether activations are kept, and counts what opening the policy will take of the memory there is.
  *
- * WebGPU does not say how much memory a GPU has, only how large one buffer may be; a software adapter's is the system's, in
- * which the weights also stand while they are read.
+ * WebGPU does not say how much memory a GPU has, only how large one buffer may be; a software adapter's is the system's.
  *
  * @throws {DeviceError} If there is no GPU, or a single buffer exceeds what it binds.
  */
@@ -60,7 +59,10 @@ async function memoryOf(
     device: adapter,
     gpu: Object.fromEntries(items),
     host: {
-      "weights as they are read": bytes(parameterShapes(shape)),
+      "weights as they are read": config.model.adapter !== null &&
+          over === undefined
+        ? bytes(parameterShapes(shape)) // merged into them
+        : Math.min(bytes(parameterShapes(shape)), READING_BYTES),
       ...(over && config.model.adapter !== null &&
         { "adapter as it is read": bytes(adapterShapes(shape, over)) }),
     },
@@ -68,6 +70,9 @@ async function memoryOf(
     available: systemMemory(),
   };
 }
+
+/** Weights are read a few rows at a time, and wait for the GPU to take them: measured, rounded up. */
+const READING_BYTES = 128 * 2 ** 20;
 
 function fits({ gpu, host, shared, available }: MemoryUse): boolean {
   const sum = (items: Readonly<Record<string, number>>) =>

@@ -6,7 +6,6 @@ import {
 } from "./adapter_config.ts";
 import type { ModelConfig } from "./model_config.ts";
 import { parameterShapes } from "./parameter_shapes.ts";
-import type { HostTensor } from "./tensor.ts";
 
 /** Begins PEFT's name of what the model itself calls by the rest. */
 export const PEFT_PREFIX = "base_model.model.";
@@ -83,12 +82,12 @@ export function untiesEmbeddings(
 /**
  * The model's own values of what an adapter holds whole, under PEFT's names: where such an adapter begins.
  *
- * @param weights The model's parameters; the result shares their numbers.
+ * @param weights The model's parameters, in memory or not; the result shares their numbers.
  */
-export function moduleTensors(
-  weights: readonly HostTensor[],
+export function moduleTensors<Tensor extends { readonly name: string }>(
+  weights: readonly Tensor[],
   { modules = [], tied = false }: Pick<AdapterConfig, "modules" | "tied">,
-): readonly HostTensor[] {
+): readonly Tensor[] {
   const own = weights.filter(({ name }) =>
     modules.some((module) => module === moduleOf(name))
   );

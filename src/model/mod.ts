@@ -24,6 +24,7 @@ export type {
 } from "./adapter_config.ts";
 export {
   moduleOf,
+  moduleShapes,
   moduleTensors,
   PEFT_PREFIX,
   resolveModules,
@@ -59,6 +60,7 @@ export { parseModelConfig } from "./parse_model_config.ts";
 export { pythonicToolFormat } from "./pythonic_tool_format.ts";
 export { readSafetensors } from "./read_safetensors.ts";
 export { readShardedSafetensors } from "./read_sharded_safetensors.ts";
+export { readRows } from "./read_rows.ts";
 export { joinReasoning, ReasoningStream, splitReasoning } from "./reasoning.ts";
 export type { ReasonedReply } from "./reasoning.ts";
 export { saveAdapter } from "./save_adapter.ts";

@@ -1,5 +1,5 @@
 import { ModelError } from "../errors.ts";
-import { allFinite, decodeFloats, isFloatType } from "./_float_types.ts";
+import { decodeTensor } from "./_decode_tensor.ts";
 import { readRange } from "./_read_range.ts";
 import type { SafetensorsHeader } from "./_safetensors_header.ts";
 import type { TensorInfo } from "./tensor.ts";
@@ -28,19 +28,6 @@ export class TensorStore {
     if (info === undefined) {
       throw new ModelError(`Tensor ${JSON.stringify(name)} is missing`);
     }
-    const { dtype, file } = info;
-    if (!isFloatType(dtype)) {
-      throw new ModelError(
-        `${file}: tensor ${JSON.stringify(name)} is of type ${dtype}; ` +
-          `only F32, F16 and BF16 are supported`,
-      );
-    }
-    const values = decodeFloats(await readRange(info), dtype);
-    if (!allFinite(values)) {
-      throw new ModelError(
-        `${file}: tensor ${JSON.stringify(name)} holds NaN or infinity`,
-      );
-    }
-    return values;
+    return decodeTensor(await readRange(info), info);
   }
 }

@@ -48,9 +48,11 @@ export class GpuHost implements AsyncDisposable {
   }
 
   /**
-   * Starts the Worker and puts the weights on its GPU; their buffers move there and are empty afterwards.
+   * Starts the Worker and puts the weights on its GPU. Tensors in files are read there; buffers of those in memory move
+   * there and are empty afterwards.
    *
    * @throws {DeviceError} If there is no GPU, or it cannot hold what is asked.
+   * @throws {ModelError} If a tensor cannot be used.
    */
   static async open(options: OpenArguments): Promise<GpuHost> {
     const host = new GpuHost();
@@ -58,7 +60,9 @@ export class GpuHost implements AsyncDisposable {
       host.#opened = await host.call(
         "open",
         options,
-        options.weights.map(({ data }) => data.buffer),
+        options.weights.flatMap((tensor) =>
+          "data" in tensor ? [tensor.data.buffer] : []
+        ),
       );
       return host;
     } catch (error) {

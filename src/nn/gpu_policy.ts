@@ -6,12 +6,12 @@ import type { Weights } from "./linear.ts";
 import { Optimizer } from "./optimizer.ts";
 import { Parameters } from "./parameters.ts";
 import type {
-  HostTensor,
   OptimizerState,
   ScoreGradients,
   StepOptions,
   TreeInput,
   TreeScores,
+  WeightTensor,
 } from "./policy.ts";
 import type { TransformerShape } from "./shape.ts";
 import { type Kept, Transformer } from "./transformer.ts";
@@ -34,7 +34,7 @@ export interface GpuPolicyOptions {
   readonly adapter?: {
     readonly lora: LoraShape;
     /** The adapter's tensors under PEFT's names. */
-    readonly weights: readonly HostTensor[];
+    readonly weights: readonly WeightTensor[];
   };
 }
 
@@ -47,7 +47,7 @@ export class GpuPolicy {
   readonly #shape: TransformerShape;
   readonly #options: GpuPolicyOptions;
   /** What the reference is made of until it stands on the GPU: the model's own values of all that is not switched off. */
-  #opened: readonly HostTensor[] | undefined;
+  #opened: readonly WeightTensor[] | undefined;
   #reference: readonly View[] | undefined;
   #spare: readonly View[] | undefined;
   #transformer: Transformer | undefined;
@@ -60,7 +60,7 @@ export class GpuPolicy {
   constructor(
     planner: GemmPlanner,
     shape: TransformerShape,
-    weights: readonly HostTensor[],
+    weights: readonly WeightTensor[],
     options: GpuPolicyOptions,
   ) {
     const { gpu } = planner;

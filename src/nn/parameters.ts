@@ -1,8 +1,9 @@
 import { ModelError } from "../errors.ts";
 import { type Gpu, slice, type View, type WeightType } from "../gpu/mod.ts";
+import { elementCount, readRows } from "../model/mod.ts";
 import { bytesOf, pack, unpack } from "./half.ts";
 import type { Fused, Part } from "./layout.ts";
-import type { HostTensor } from "./policy.ts";
+import type { HostTensor, WeightTensor } from "./policy.ts";
 import { roundUp } from "./shape.ts";
 
 /** Buffers of one arena, all of the same layout. */
@@ -139,11 +140,14 @@ export class Parameters {
   }
 
   /**
-   * Writes named tensors into a buffer of the arenas.
+   * Writes named tensors into a buffer of the arenas; what is in a file is read a few rows at a time.
    *
-   * @throws {ModelError} If one is missing or has another shape.
+   * @throws {ModelError} If one is missing, has another shape or cannot be read.
    */
-  write(tensors: Iterable<HostTensor>, buffer: ArenaBuffer = "weights"): void {
+  write(
+    tensors: Iterable<WeightTensor>,
+    buffer: ArenaBuffer = "weights",
+  ): void {
     const byName = named(tensors);
     for (const [key, part] of this.#parts()) {
       const tensor = checked(part, byName.get(part.name));
@@ -152,7 +156,7 @@ export class Parameters {
   }
 
   /** Writes the weights that are among `tensors`, and leaves the others as they are. */
-  writeSome(tensors: Iterable<HostTensor>): void {
+  writeSome(tensors: Iterable<WeightTensor>): void {
     const byName = named(tensors);
     for (const [key, part] of this.#parts()) {
       const tensor = byName.get(part.name);
@@ -170,12 +174,14 @@ export class Parameters {
   #writePart(
     key: string,
     part: Part,
-    { data }: HostTensor,
+    tensor: WeightTensor,
     buffer: ArenaBuffer,
   ): void {
-    const columns = part.shape.at(-1)!;
-    const total = data.length / columns;
-    const { pitch } = part;
+    const { pitch, shape } = part;
+    const columns = shape.at(-1)!;
+    const total =
+      ("data" in tensor ? tensor.data.length : elementCount(shape)) /
+      columns;
     const top = Math.floor(part.offset / pitch);
     for (const { arena, firstRow, rows, offset } of this.#places.get(key)!) {
       const from = Math.max(0, firstRow - top);
@@ -189,13 +195,19 @@ export class Parameters {
         const end = Math.min(to, row + step);
         const into = offset + (row + top - firstRow) * pitch +
           part.offset % pitch;
-        const values = pack(data.subarray(row * columns, end * columns), dtype);
+        const values = rowsOf(tensor, row, end);
+        const packed = pack(values, dtype);
         const view = slice(
           arena[buffer],
           into * bytesOf(dtype),
-          values.byteLength,
+          packed.byteLength,
         );
-        this.gpu.write(view, values);
+        this.gpu.write(view, packed);
+        if ("data" in tensor) continue;
+        // Freed at once: the collector would let gigabytes of these pile up.
+        for (const buffer of new Set([values.buffer, packed.buffer])) {
+          (buffer as ArrayBuffer).transfer(0);
+        }
       }
     }
   }
@@ -233,12 +245,22 @@ export class Parameters {
 }
 
 function named(
-  tensors: Iterable<HostTensor>,
-): ReadonlyMap<string, HostTensor> {
+  tensors: Iterable<WeightTensor>,
+): ReadonlyMap<string, WeightTensor> {
   return new Map([...tensors].map((tensor) => [tensor.name, tensor]));
 }
 
-function checked(part: Part, tensor?: HostTensor): HostTensor {
+function rowsOf(
+  tensor: WeightTensor,
+  first: number,
+  end: number,
+): Float32Array {
+  if (!("data" in tensor)) return readRows(tensor, first, end);
+  const columns = tensor.shape.at(-1)!;
+  return tensor.data.subarray(first * columns, end * columns);
+}
+
+function checked(part: Part, tensor?: WeightTensor): WeightTensor {
   if (!tensor) {
     throw new ModelError(`The weights lack the tensor '${part.name}'`);
   }

@@ -1,3 +1,5 @@
+import type { TensorInfo } from "../model/mod.ts";
+
 /** Token trees to run forward; the arrays are those of `TreeBatch`, N nodes in depth-first order. */
 export interface TreeInput {
   readonly tokens: Uint32Array;
@@ -43,6 +45,9 @@ export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
+
+/** A tensor that the model is opened with: in memory, or in a file from which it is read when it is put on the GPU. */
+export type WeightTensor = HostTensor | TensorInfo;
 
 /** AdamW's memory. */
 export interface OptimizerState {

@@ -15,6 +15,7 @@ import type {
   StepOptions,
   TreeInput,
   TreeScores,
+  WeightTensor,
 } from "./policy.ts";
 import type { Progress, ScheduledRequest } from "./scheduler.ts";
 import type { TransformerShape } from "./shape.ts";
@@ -22,7 +23,7 @@ import type { TransformerShape } from "./shape.ts";
 /** What the Worker is opened with. */
 export interface OpenArguments extends GpuPolicyOptions {
   readonly shape: TransformerShape;
-  readonly weights: readonly HostTensor[];
+  readonly weights: readonly WeightTensor[];
   readonly decoder: DecoderSize;
   /** Whether scores under the reference will be wanted. @default false: room is made when they are */
   readonly reference?: boolean;

@@ -1,79 +1,160 @@
 /**
- * A model of Qwen2.5-0.5B's exact shape, with random bfloat16 weights: loading, scoring 256 tokens, decoding 16, and one
- * LoRA step on 1,024 tokens; seconds and GFLOP/s, beside what this machine's best matrix product would take for the same
- * operations. Makes the model in `--folder` (1 GB) unless it is there.
+ * A model of Qwen2.5-0.5B's exact shape, with random bfloat16 weights: loading, scoring 256 tokens, decoding 16, and a
+ * LoRA step on 1,024 tokens, each a first time, when shaders are compiled, and again. Beside the seconds stand GFLOP/s,
+ * their share of the machine's best matrix product, and with `--python` what PyTorch takes for the same work on the CPU
+ * (`real_shape.py`, which needs torch and transformers; it runs after ours). Makes the model in `--folder` (1 GB) unless it
+ * is there; fewer `--layers` make a smaller one.
  *
- *     deno run -A tests/bench/real_shape.ts [--folder DIR] [--recompute] [--json]
+ *     deno run -A tests/bench/real_shape.ts [--folder DIR] [--layers N] [--only load,score,decode,train]
+ *       [--python VENV/bin/python] [--recompute] [--json]
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { openWebGpu } from "../../src/engine/mod.ts";
+import { openWebGpu, type WebGpu } from "../../src/engine/mod.ts";
 import { gemm, GemmPlanner, Gpu, planFile } from "../../src/gpu/mod.ts";
 import {
   ADAPTER_TARGETS,
   initAdapter,
   loadModelWeights,
   type ModelConfig,
-  modelTensors,
   parameterShapes,
 } from "../../src/model/mod.ts";
-import { type Row, short, table, time } from "./_report.ts";
+import { short, table, time } from "./_report.ts";
 import { QWEN25_HALF_BILLION, writeRandomModel } from "./_real_model.ts";
 import { STEP } from "./_small_model.ts";
 
 const [SCORED, DECODED, TRAINED, RANK] = [256, 16, 1024, 16];
+const TURNS = ["first", "again"] as const;
 
 const { values: flags } = parseArgs({
   options: {
     folder: { type: "string" },
+    layers: { type: "string", default: "24" },
+    only: { type: "string", default: "load,score,decode,train" },
+    python: { type: "string" },
     recompute: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
+const parts = new Set(flags.only.split(","));
+
+/** One thing that was timed. */
+interface Timed {
+  readonly what: string;
+  readonly ms: number;
+  readonly flop: number;
+  /** Most bytes of memory that this process held meanwhile. */
+  readonly peak: number;
+}
+
 const folder = flags.folder ?? await Deno.makeTempDir();
-await writeRandomModel(folder, QWEN25_HALF_BILLION);
-
-const rate = await bestRate();
-const rows: Row[] = [];
-
-const { config, tensors } = await loadModelWeights(folder);
-const lora = { rank: RANK, alpha: 32, rslora: false, targets: ADAPTER_TARGETS };
-const adapter = initAdapter(config, lora, 1);
-const began = performance.now();
-const weights = [];
-for (const { name, shape, read } of modelTensors({ config, tensors })) {
-  weights.push({ name, shape, data: await read() });
-}
-note("read the weights", performance.now() - began, 0);
-const opening = performance.now();
-await using gpu = await openWebGpu({
-  shape: config,
-  weights,
-  name: "random",
-  dtype: "bf16",
-  adapter: {
-    lora: { rank: RANK, scale: 2, targets: ADAPTER_TARGETS },
-    weights: adapter,
-  },
-  maxNodes: TRAINED,
-  recompute: flags.recompute,
-  maxBatch: 1,
-  maxContext: 512,
-  cacheTokens: 512,
+await writeRandomModel(folder, {
+  ...QWEN25_HALF_BILLION,
+  num_hidden_layers: Number(flags.layers),
 });
-note("put them on the GPU", performance.now() - opening, 0);
-const { policy, engine } = gpu;
-
+const rate = await bestRate();
+const found: Timed[] = [];
+const { config, tensors } = await loadModelWeights(folder);
 const [layers, head] = operations(config);
-const tokens = (count: number) =>
-  Array.from({ length: count }, (_, i) => (i * 7919) % config.vocabSize);
 
-for (const turn of ["first", "again"]) {
-  const ms = await time(() => engine.score([tokens(SCORED)]));
-  note(`score ${SCORED} tokens, ${turn}`, ms, SCORED * (layers + head));
+{
+  await using gpu = await timed("load", 0, () => open(config));
+  for (const turn of parts.has("score") ? TURNS : []) {
+    await timed(
+      `score ${SCORED} tokens, ${turn}`,
+      SCORED * (layers + head),
+      () => gpu.engine.score([tokens(SCORED)]),
+    );
+  }
+  for (const turn of parts.has("decode") ? TURNS : []) {
+    await timed(
+      `decode ${DECODED} tokens, ${turn}`,
+      DECODED * (layers + head),
+      () => decode(gpu),
+    );
+  }
+  for (const turn of parts.has("train") ? TURNS : []) {
+    // Forward once and, since the weights are frozen, one product backward for each forward.
+    await timed(
+      `LoRA step on ${TRAINED} tokens, ${turn}`,
+      TRAINED * 2 * (layers + head),
+      () => train(gpu),
+    );
+  }
 }
-for (const turn of ["first", "again"]) {
+const others = flags.python ? await torchSeconds(flags.python) : new Map();
+const rows = found.map(({ what, ms, flop, peak }) => {
+  const other = others.get(what);
+  return {
+    what,
+    "seconds": short(ms / 1000),
+    "GFLOP/s": flop ? short(flop / ms / 1e6) : "",
+    "share of the floor": flop ? short(flop / ms / 1e6 / rate) : "",
+    "peak RSS, GiB": short(peak / 2 ** 30),
+    ...(flags.python && {
+      "PyTorch, seconds": other ?? "",
+      "ratio": other ? short(ms / 1000 / other) : "",
+    }),
+  };
+});
+const title = `real_shape (the floor is ${short(rate)} GFLOP/s)`;
+console.log(
+  flags.json
+    ? JSON.stringify({ bench: "real_shape", rate, rows })
+    : table(title, rows),
+);
+
+/** Runs `work`, and notes what it took. */
+async function timed<T>(
+  what: string,
+  flop: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  forgetPeak();
+  const began = performance.now();
+  const result = await work();
+  const ms = performance.now() - began;
+  found.push({ what, ms, flop, peak: peakMemory() });
+  console.error(`${what}: ${short(ms / 1000)} s`);
+  return result;
+}
+
+function open(shape: ModelConfig): Promise<WebGpu> {
+  const lora = {
+    rank: RANK,
+    alpha: 32,
+    rslora: false,
+    targets: ADAPTER_TARGETS,
+  };
+  return openWebGpu({
+    shape,
+    weights: [...parameterShapes(shape).keys()].map((name) =>
+      tensors.tensors.get(name)!
+    ),
+    name: "random",
+    dtype: "bf16",
+    adapter: {
+      lora: { rank: RANK, scale: 2, targets: ADAPTER_TARGETS },
+      weights: initAdapter(shape, lora, 1),
+    },
+    trained: parts.has("train"),
+    maxNodes: TRAINED,
+    recompute: flags.recompute,
+    maxBatch: 1,
+    maxContext: 512,
+    cacheTokens: 512,
+  });
+}
+
+function tokens(count: number): number[] {
+  return Array.from(
+    { length: count },
+    (_, i) => (i * 7919) % config.vocabSize,
+  );
+}
+
+async function decode({ engine }: WebGpu): Promise<void> {
   const sampling = {
     temperature: 0,
     topK: 0,
@@ -83,52 +164,26 @@ for (const turn of ["first", "again"]) {
     maxTokens: DECODED,
     stopTokens: [],
   };
-  const ms = await time(() => engine.generate({ tokens: tokens(2), sampling }));
-  note(`decode ${DECODED} tokens, ${turn}`, ms, DECODED * (layers + head));
+  await engine.generate({ tokens: tokens(2), sampling });
 }
-const nodes = Uint32Array.from(tokens(TRAINED));
-const targets = Uint32Array.from({ length: TRAINED - 1 }, (_, i) => i + 1);
-for (const turn of ["first", "again"]) {
-  const ms = await time(async () => {
-    await policy.forward({
-      tokens: nodes,
-      positions: nodes.map((_, i) => i),
-      parents: Int32Array.from(nodes, (_, i) => i - 1),
-      visibleUntil: nodes.map(() => TRAINED),
-      targets,
-      temperature: new Float32Array(targets.length).fill(1),
-    });
-    const derivative = new Float32Array(targets.length);
-    await policy.backward({
-      logprob: derivative.map(() => -1 / targets.length),
-      entropy: derivative,
-    });
-    await policy.step(STEP);
-  });
-  // Forward once and, since the weights are frozen, one product backward for each forward.
-  note(
-    `LoRA step on ${TRAINED} tokens, ${turn}`,
-    ms,
-    TRAINED * 2 * (layers + head),
-  );
-}
-console.log(
-  flags.json
-    ? JSON.stringify({ bench: "real_shape", rate, rows })
-    : table("real_shape", rows),
-);
 
-function note(what: string, ms: number, flop: number): void {
-  const row = {
-    what,
-    seconds: short(ms / 1000),
-    "GFLOP": short(flop / 1e9),
-    "GFLOP/s": short(flop / ms / 1e6),
-    "floor, seconds": short(flop / rate / 1e9),
-    "peak RSS, GiB": short(peakMemory() / 2 ** 30),
-  };
-  console.error(JSON.stringify(row));
-  rows.push(row);
+async function train({ policy }: WebGpu): Promise<void> {
+  const nodes = Uint32Array.from(tokens(TRAINED));
+  const targets = Uint32Array.from({ length: TRAINED - 1 }, (_, i) => i + 1);
+  await policy.forward({
+    tokens: nodes,
+    positions: nodes.map((_, i) => i),
+    parents: Int32Array.from(nodes, (_, i) => i - 1),
+    visibleUntil: nodes.map(() => TRAINED),
+    targets,
+    temperature: new Float32Array(targets.length).fill(1),
+  });
+  const derivative = new Float32Array(targets.length);
+  await policy.backward({
+    logprob: derivative.map(() => -1 / targets.length),
+    entropy: derivative,
+  });
+  await policy.step(STEP);
 }
 
 /** Multiplications and additions a token takes in the layers' matrices and in the head. */
@@ -165,8 +220,29 @@ async function bestRate(): Promise<number> {
   return 2 * shape.M * shape.N * shape.K / best / 1e6;
 }
 
-/** Most bytes of memory that this process has held. */
+/** Seconds that PyTorch takes for each thing, under our names. */
+async function torchSeconds(
+  python: string,
+): Promise<ReadonlyMap<string, number>> {
+  const script = new URL("./real_shape.py", import.meta.url).pathname;
+  const { success, stdout } = await new Deno.Command(python, {
+    args: [script, folder, flags.only],
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`${python} ${script} failed`);
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  return new Map(lines.map((line) => {
+    const { what, seconds } = JSON.parse(line);
+    return [what, seconds];
+  }));
+}
+
+/** Most bytes of memory that this process has held since `forgetPeak`. */
 function peakMemory(): number {
   const status = Deno.readTextFileSync("/proc/self/status");
   return Number(/VmHWM:\s*(\d+) kB/.exec(status)![1]) * 1024;
+}
+
+function forgetPeak(): void {
+  Deno.writeTextFileSync("/proc/self/clear_refs", "5");
 }

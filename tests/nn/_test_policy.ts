@@ -4,7 +4,7 @@ import {
   type RequestDeviceOptions,
 } from "../../src/gpu/mod.ts";
 import { GpuPolicy, type GpuPolicyOptions } from "../../src/nn/gpu_policy.ts";
-import type { HostTensor, TreeInput } from "../../src/nn/policy.ts";
+import type { TreeInput, WeightTensor } from "../../src/nn/policy.ts";
 import type { TransformerShape } from "../../src/nn/shape.ts";
 import { hashed } from "../gpu/_hashed.ts";
 import { testGpu } from "../gpu/_test_gpu.ts";
@@ -23,7 +23,7 @@ export interface TestPolicyOptions extends Partial<GpuPolicyOptions> {
   /** @default SMALL_SHAPE */
   readonly shape?: TransformerShape;
   /** @default hashedWeights(shape) */
-  readonly weights?: readonly HostTensor[];
+  readonly weights?: readonly WeightTensor[];
 }
 
 /** A policy with hashed weights for 128 nodes. */
