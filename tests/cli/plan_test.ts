@@ -87,6 +87,11 @@ Deno.test("astuner plan refuses what cannot be held, and says what to change", a
     const lora = await plan(...small, "--set", "train.method=lora");
     assertMatch(lora, "by what it saves: set model.dtype to bf16; ");
     assertMatch(lora, "lower train.lora.rank (16)");
+    const whole = await plan(
+      ...[...small, "--set", "train.method=lora"],
+      ...["--set", "train.lora.modules_to_save=[norm]"],
+    );
+    assertMatch(whole, "shorten train.lora.modules_to_save (norm)");
     assertMatch(
       await plan("--set", "train.recompute=never", ...small),
       "set train.recompute to always",
