@@ -37,7 +37,7 @@ const DEBUG_FLAGS: Flags = {
   },
   "inspect-brk": {
     optional: "HOST:PORT",
-    description: "The same, and break at the first line",
+    description: "The same, and break before the workflow's first line",
   },
 };
 

@@ -10,6 +10,16 @@ export function bootstrapUrl(carrier: Carrier): string {
   return import.meta.resolve(`./fenced/${carrier}.ts`);
 }
 
+/** What a carrier is told, and how it begins. */
+export interface EntryOptions
+  extends Pick<FenceOptions, "marker" | "beatSeconds"> {
+  /** Whether a debugger is stopped before the first line of the user's. @default {false} */
+  readonly breaks?: boolean;
+}
+
+/** Runs between our module and the user's: the next line that a debugger steps to is the user's first. */
+const BREAK = "data:text/javascript,debugger;";
+
 /**
  * The carrier's main module, as a `data:` URL.
  *
@@ -19,7 +29,7 @@ export function bootstrapUrl(carrier: Carrier): string {
 export function entryModule(
   code: CodeLocation,
   carrier: Carrier,
-  { marker, beatSeconds }: Pick<FenceOptions, "marker" | "beatSeconds">,
+  { marker, beatSeconds, breaks = false }: EntryOptions,
 ): string {
   const { workflow, judge, folders } = code;
   const options: FenceOptions = {
@@ -29,6 +39,7 @@ export function entryModule(
   };
   const source = [
     `import { start } from ${JSON.stringify(bootstrapUrl(carrier))};`,
+    ...(breaks ? [`import ${JSON.stringify(BREAK)};`] : []),
     `import * as workflow from ${JSON.stringify(workflow.href)};`,
     judge instanceof URL
       ? `import * as judge from ${JSON.stringify(judge.href)};`

@@ -29,6 +29,8 @@ export interface FenceCommand {
   readonly cwd?: string;
   /** Opens each protocol line on its standard output. */
   readonly marker: string;
+  /** Whether it may stand still when this process dies, so that it would not notice. */
+  readonly guarded: boolean;
 }
 
 /** Hosts that Deno imports from unasked; naming one more would drop them. */
@@ -56,9 +58,10 @@ const DENO_ENV = [
 /** The command line for `spec`; each has a marker of its own. */
 export function fenceCommand(spec: FenceSpec): FenceCommand {
   const marker = `${crypto.randomUUID()} `;
-  const { code, stage } = spec;
+  const { code, stage, inspector } = spec;
   const cwd = code.folders[0];
-  const common = { marker, ...(cwd !== undefined && { cwd }) };
+  const guarded = inspector !== undefined;
+  const common = { marker, guarded, ...(cwd !== undefined && { cwd }) };
   return stage === undefined
     ? { ...common, ...processCommand(spec, marker) }
     : { ...common, ...stageCommand(spec, stage, marker) };
@@ -78,7 +81,7 @@ function processCommand(
       "--quiet",
       // What the workflow imports was cached beforehand; nothing else may be fetched as code.
       "--cached-only",
-      ...(inspector ? [`--${inspector.mode}=${inspector.address}`] : []),
+      ...inspectorFlag(inspector),
       ...moduleFlags(code),
       ...listFlag("--allow-net", [gateway, ...allow.net ?? []]),
       ...listFlag("--allow-read", [...code.folders, ...allow.read ?? []]),
@@ -86,10 +89,21 @@ function processCommand(
       // Packages probe the environment as they load: the rest reads as unset rather than refused.
       "--ignore-env",
       `--v8-flags=--max-old-space-size=${memoryMiB}`,
-      entryModule(code, "process", { marker, beatSeconds }),
+      entryModule(code, "process", {
+        marker,
+        beatSeconds,
+        breaks: inspector?.mode === "inspect-brk",
+      }),
     ],
     env: { ...pick([...DENO_ENV, ...env]), NO_COLOR: "1" },
   };
+}
+
+/** Deno's own `--inspect-brk` would break before any user code, in the module that loads it. */
+function inspectorFlag(inspector: Inspector | undefined): string[] {
+  if (inspector === undefined) return [];
+  const { mode, address } = inspector;
+  return [`--${mode === "inspect-brk" ? "inspect-wait" : mode}=${address}`];
 }
 
 function stageCommand(

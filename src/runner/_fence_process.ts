@@ -1,4 +1,5 @@
 import type { FenceCommand } from "./_fence_command.ts";
+import { Guard } from "./_guard.ts";
 import { lastWords } from "./_last_words.ts";
 import { lines } from "./_lines.ts";
 import type { FromFence, ToFence } from "./_protocol.ts";
@@ -16,6 +17,7 @@ export class FenceProcess {
 
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #guard: Guard | undefined;
   readonly #encoder = new TextEncoder();
   #stderr = "";
   #killedBecause: string | undefined;
@@ -24,7 +26,7 @@ export class FenceProcess {
     command: FenceCommand,
     onMessage: (message: FromFence) => void,
   ) {
-    const { executable, args, env, cwd, marker } = command;
+    const { executable, args, env, cwd, marker, guarded } = command;
     this.#child = new Deno.Command(executable, {
       args: [...args],
       env: { ...env },
@@ -34,6 +36,7 @@ export class FenceProcess {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#guard = guarded ? new Guard(this.#child.pid) : undefined;
     this.#input = this.#child.stdin.getWriter();
     this.ended = this.#live(marker, onMessage);
   }
@@ -65,6 +68,7 @@ export class FenceProcess {
       this.#readErrors(),
     ]);
     await this.#input.close().catch(() => {});
+    await this.#guard?.[Symbol.asyncDispose]();
     return this.#killedBecause ?? this.#reasonOf(status);
   }
 

@@ -2,7 +2,7 @@
 export interface Inspector {
   /**
    * `inspect` runs at once, `inspect-wait` waits until a debugger is there, and `inspect-brk` then
-   * breaks at the first line.
+   * breaks before the first line of the user's code.
    */
   readonly mode: "inspect" | "inspect-wait" | "inspect-brk";
   /** `host:port` to listen at. */

@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assertEquals, assertMatch } from "../assert.ts";
 import { TestFolder } from "../config/_files.ts";
 
@@ -101,6 +101,12 @@ class Debugging implements AsyncDisposable {
     return (await this.#child.status).code;
   }
 
+  /** Ends it without a word. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       this.#child.kill("SIGKILL");
@@ -178,9 +184,7 @@ Deno.test("train --backbone=debug --watch runs again at every save, on the model
 
 Deno.test("train --backbone=debug --inspect-wait lets a debugger into the workflow's process", async () => {
   using folder = agentFolder();
-  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `127.0.0.1:${(free.addr as Deno.NetAddr).port}`;
-  free.close();
+  const address = freeAddress();
   // No limit counts while the agent stands still.
   const limits = ["--set", "rollout.deadline=0.01"];
   await using program = new Debugging(folder.path, [
@@ -210,6 +214,74 @@ Deno.test("train --backbone=debug --inspect-wait ends by Ctrl-C while it waits",
   await program.note(/takes a debugger/);
   assertEquals(await program.interrupt(), 130);
 });
+
+Deno.test("train --backbone=debug --inspect-brk breaks before the user's first line", async () => {
+  using folder = agentFolder();
+  const address = freeAddress();
+  await using program = new Debugging(folder.path, [
+    `--inspect-brk=${address}`,
+  ]);
+  await program.note(/takes a debugger/);
+  const [target] = await inspectorTargets(address);
+  const debug = new WebSocket(target!.webSocketDebuggerUrl);
+  await new Promise((resolve) => debug.onopen = resolve);
+  const urls = new Map<string, string>();
+  const paused: string[] = [];
+  const inside = Promise.withResolvers<void>();
+  const send = (method: string) =>
+    debug.send(JSON.stringify({ id: 1, method: `Debugger.${method}` }));
+  debug.onmessage = ({ data }) => {
+    const { method, params } = JSON.parse(data);
+    if (method === "Debugger.scriptParsed") {
+      urls.set(params.scriptId, params.url);
+    }
+    if (method !== "Debugger.paused") return;
+    const { scriptId } = params.callFrames[0].location;
+    const url = urls.get(scriptId)!;
+    if (paused.at(-1) !== url) paused.push(url);
+    if (url.startsWith("file:")) return inside.resolve();
+    send("stepOver");
+  };
+  debug.send('{"id": 2, "method": "Runtime.enable"}');
+  send("enable");
+  debug.send('{"id": 3, "method": "Runtime.runIfWaitingForDebugger"}');
+  await inside.promise;
+  assertEquals(paused, [
+    "data:text/javascript,debugger;",
+    // The agent's imports are evaluated before itself.
+    pathToFileURL(`${Deno.realPathSync(folder.path)}/agent/ask.ts`).href,
+  ]);
+  send("resume");
+  const episode = await program.next();
+  assertEquals([episode.error, episode.reward], [null, 0.25]);
+  const closed = new Promise((resolve) => debug.onclose = resolve);
+  debug.close();
+  await closed;
+});
+
+Deno.test("train --backbone=debug leaves no process in a debugger behind when it is killed", async () => {
+  using folder = agentFolder();
+  const address = freeAddress();
+  await using program = new Debugging(folder.path, [
+    `--inspect-wait=${address}`,
+  ]);
+  await program.note(/takes a debugger/);
+  await inspectorTargets(address);
+  await program.kill();
+  for (;;) {
+    try {
+      await (await fetch(`http://${address}/json`)).body?.cancel();
+    } catch {
+      break; // It listens no more.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+});
+
+function freeAddress(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `127.0.0.1:${listener.addr.port}`;
+}
 
 /** What the inspector at `address` says of its process, once it listens. */
 async function inspectorTargets(
