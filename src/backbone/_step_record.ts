@@ -1,6 +1,7 @@
 import type { StepRecord } from "../monitor/mod.ts";
 import type { Episode, Group } from "../rollout/mod.ts";
-import type { UpdateMetrics } from "../trainer/mod.ts";
+import { agentMetrics, type UpdateMetrics } from "../trainer/mod.ts";
+import { DEFAULT_ADAPTER } from "../nn/mod.ts";
 import { hasSpread } from "./_refill.ts";
 import type { Staleness } from "./_served_versions.ts";
 import type { ProbeGap } from "./probe.ts";
@@ -8,7 +9,8 @@ import type { ProbeGap } from "./probe.ts";
 /** What is known of a step at its end. */
 export interface StepParts {
   readonly groups: readonly Group[];
-  readonly updated: UpdateMetrics;
+  /** Of each adapter; the default one's numbers have plain names, the others' that of their agent before them. */
+  readonly updated: ReadonlyMap<string, UpdateMetrics>;
   readonly staleness: Staleness;
   readonly gap: ProbeGap;
   readonly learningRate: number;
@@ -21,7 +23,9 @@ export interface StepParts {
 export function stepRecord(step: number, parts: StepParts): StepRecord {
   const { groups, updated, staleness, gap, learningRate } = parts;
   const { policyVersion, seconds } = parts;
-  const { policy, tooLong } = updated;
+  const { policy, gradNorm } = updated.get(DEFAULT_ADAPTER)!;
+  const total = (count: (metrics: UpdateMetrics) => number) =>
+    updated.values().reduce((sum, metrics) => sum + count(metrics), 0);
   const episodes = groups.flatMap(({ episodes }) => episodes);
   const calls = episodes.flatMap(({ tree }) => tree.calls);
   const finished = episodes.filter(({ error }) => error === undefined);
@@ -33,18 +37,19 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
     failures: episodes.length - finished.length,
     groups: groups.length,
     zeroSpreadGroups: groups.filter((group) => !hasSpread(group)).length,
-    tokensSeen: updated.tokensSeen,
-    tokensComputed: updated.tokensComputed,
-    tokensTrained: updated.tokensTrained,
-    tooLongEpisodes: tooLong.length,
+    tokensSeen: total(({ tokensSeen }) => tokensSeen),
+    tokensComputed: total(({ tokensComputed }) => tokensComputed),
+    tokensTrained: total(({ tokensTrained }) => tokensTrained),
+    tooLongEpisodes: total(({ tooLong }) => tooLong.length),
     stalenessMean: staleness.mean,
     stalenessMax: staleness.max,
     tooStaleTokens: staleness.tooStale,
     untrainableCalls:
       calls.filter(({ untrainable }) => untrainable !== undefined).length,
-    optimizerSteps: updated.optimizerSteps,
-    ...(updated.gradNorm !== undefined && { gradNorm: updated.gradNorm }),
+    optimizerSteps: total(({ optimizerSteps }) => optimizerSteps),
+    ...(gradNorm !== undefined && { gradNorm }),
     ...policy,
+    ...(updated.size > 1 && { agents: agentMetrics(updated) }),
     learningRate,
     policyVersion,
     probeTokens: gap.tokens,

@@ -5,13 +5,13 @@ import {
   isAdapterFolder,
   openWeights,
   readSafetensors,
-  saveAdapter,
   saveModelFolder,
   type TensorStore,
   writeSafetensors,
 } from "../model/mod.ts";
 import { explainWrite } from "../monitor/mod.ts";
 import type { HostTensor, OptimizerState, Policy } from "../nn/mod.ts";
+import { ownAdapters, saveAdapters } from "./save_adapters.ts";
 import type { TrainState } from "./types.ts";
 
 const ADAPTER = "adapter_model.safetensors";
@@ -33,7 +33,8 @@ export interface SaveCheckpointOptions {
 
 /**
  * Saves everything a run needs to go on in a folder `step-N` under `root`: a model folder in Hugging
- * Face layout, or an adapter in PEFT's, with the optimizer's moments and the run's state beside it.
+ * Face layout, or adapters in PEFT's, with the optimizer's moments and the run's state beside it. Of several adapters the
+ * default one stands at the top and each other in a folder of its name, with its own moments, as PEFT saves them.
  *
  * The folder takes its name when it is complete, so that it is always whole, whenever the program
  * is killed. The link `latest` follows, and old checkpoints go.
@@ -48,16 +49,17 @@ export async function saveCheckpoint(
   const name = folderName(state.step);
   const folder = join(root, name);
   await explainWrite(folder, async () => {
-    const saved = {
-      tensors: await policy.weights(),
-      extra: async (building: string) => {
-        await saveOptimizer(join(building, OPTIMIZER), policy);
-        await saveState(join(building, STATE), state);
-      },
+    const extra = async (building: string, own: Policy) => {
+      await saveOptimizer(join(building, OPTIMIZER), own);
+      if (own === policy) await saveState(join(building, STATE), state);
     };
     await (adapter
-      ? saveAdapter(folder, { config: adapter, ...saved })
-      : saveModelFolder(folder, { source: model, ...saved }));
+      ? saveAdapters(folder, { policy, config: adapter, extra })
+      : saveModelFolder(folder, {
+        source: model,
+        tensors: await policy.weights(),
+        extra: (building) => extra(building, policy),
+      }));
     await pointLatest(root, name);
     await removeOld(root, keep);
   });
@@ -80,6 +82,12 @@ export async function loadCheckpoint(
     : await openWeights(folder);
   await policy.loadWeights(await readTensors(weights, ""));
   await policy.loadOptimizer(await loadOptimizer(join(folder, OPTIMIZER)));
+  for (const name of ownAdapters(policy)) {
+    const own = policy.of(name);
+    const store = await readSafetensors(join(folder, name, ADAPTER));
+    await own.loadWeights(await readTensors(store, ""));
+    await own.loadOptimizer(await loadOptimizer(join(folder, name, OPTIMIZER)));
+  }
   return state;
 }
 

@@ -15,6 +15,7 @@ export {
   type SaveCheckpointOptions,
 } from "./checkpoint.ts";
 export { probe, type ProbeGap, type ProbeOptions } from "./probe.ts";
+export { saveAdapters, type SaveAdaptersOptions } from "./save_adapters.ts";
 export type * from "./types.ts";
 export {
   type RemoteEngine,

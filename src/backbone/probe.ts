@@ -8,6 +8,8 @@ export interface ProbeOptions {
   readonly policy: Policy;
   /** What serves them. */
   readonly engine: Engine;
+  /** The adapter of `engine` that `policy` is. @default the default one */
+  readonly adapter?: string;
   /** Largest difference taken for rounding, in nats. */
   readonly maxGap: number;
 }
@@ -31,7 +33,7 @@ export interface ProbeGap {
  */
 export async function probe(
   sequences: readonly Uint32Array[],
-  { policy, engine, maxGap }: ProbeOptions,
+  { policy, engine, adapter, maxGap }: ProbeOptions,
 ): Promise<ProbeGap> {
   if (engine.info.policyVersion !== policy.version) {
     throw new EngineError(
@@ -41,7 +43,10 @@ export async function probe(
   }
   if (sequences.length === 0) return { tokens: 0, mean: NaN, max: NaN };
 
-  const served = await engine.score(sequences.map((tokens) => [...tokens]));
+  const served = await engine.score(
+    sequences.map((tokens) => [...tokens]),
+    adapter === undefined ? {} : { adapter },
+  );
   const trained = await policy.forward(chainInput(sequences), { keep: false });
   const gaps = served.flatMap((logprobs) => [...logprobs.subarray(1)])
     .map((logprob, at) => Math.abs(logprob - trained.logprob[at]!));
@@ -55,6 +60,18 @@ export async function probe(
   }
   const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
   return { tokens: gaps.length, mean, max };
+}
+
+/** Several probes as one. */
+export function widestGap(gaps: readonly ProbeGap[]): ProbeGap {
+  const taken = gaps.filter(({ tokens }) => tokens > 0);
+  const tokens = taken.reduce((sum, { tokens }) => sum + tokens, 0);
+  if (tokens === 0) return { tokens: 0, mean: NaN, max: NaN };
+  return {
+    tokens,
+    mean: taken.reduce((sum, gap) => sum + gap.mean * gap.tokens, 0) / tokens,
+    max: Math.max(...taken.map(({ max }) => max)),
+  };
 }
 
 /** Plain sequences as trees without branches; every token but the first is a target. */

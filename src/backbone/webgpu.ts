@@ -12,7 +12,7 @@ import type { Policy } from "../nn/mod.ts";
 import { ScoreBook } from "../monitor/records/mod.ts";
 import { FailureBudgetError, type Group } from "../rollout/mod.ts";
 import { traced } from "../telemetry/mod.ts";
-import { update } from "../trainer/mod.ts";
+import { adapterOfAgent, updateAdapters } from "../trainer/mod.ts";
 import { chooseTimelines } from "./_choose_timelines.ts";
 import { evaluateIfDue } from "./_evaluate_if_due.ts";
 import { Publisher } from "./_publisher.ts";
@@ -20,6 +20,7 @@ import { hasSpread } from "./_refill.ts";
 import { RolloutsAhead } from "./_rollouts_ahead.ts";
 import { sampleProbe } from "./_sample_probe.ts";
 import { ServedVersions } from "./_served_versions.ts";
+import { ownAdapters } from "./save_adapters.ts";
 import { stepRecord } from "./_step_record.ts";
 import { StepRecording } from "./_step_recording.ts";
 import { Stopwatch } from "./_stopwatch.ts";
@@ -28,7 +29,7 @@ import {
   loadCheckpoint,
   saveCheckpoint,
 } from "./checkpoint.ts";
-import { probe, type ProbeGap } from "./probe.ts";
+import { probe, type ProbeGap, widestGap } from "./probe.ts";
 import type { Backbone, Job, Outcome } from "./types.ts";
 
 /** What the `webgpu` backbone trains. */
@@ -147,7 +148,10 @@ export class WebGpuBackbone implements Backbone {
     }
     await this.#serve();
     if (!this.#remote) return;
-    await this.#probe(await sampleProbe(this.#engine), config);
+    await this.#probe(
+      (adapter) => sampleProbe(this.#engine, adapter),
+      config,
+    );
   }
 
   /** Has the engine serve the policy as it is now. */
@@ -166,15 +170,23 @@ export class WebGpuBackbone implements Backbone {
     }
   }
 
-  #probe(
-    sequences: readonly Uint32Array[],
+  /** Compares each adapter as it is served with the trained one, over sequences that it sampled. */
+  async #probe(
+    sequencesOf: (adapter: string) => Promise<readonly Uint32Array[]>,
     config: Job["config"],
   ): Promise<ProbeGap> {
-    return probe(sequences, {
-      policy: this.#policy,
-      engine: this.#engine,
-      maxGap: probeBoundOf(config),
-    });
+    const gaps: ProbeGap[] = [];
+    for (const adapter of this.#policy.adapters) {
+      gaps.push(
+        await probe(await sequencesOf(adapter), {
+          policy: this.#policy.of(adapter),
+          engine: this.#engine,
+          adapter,
+          maxGap: probeBoundOf(config),
+        }),
+      );
+    }
+    return widestGap(gaps);
   }
 
   async #step(step: number, job: RunningJob): Promise<void> {
@@ -196,7 +208,7 @@ export class WebGpuBackbone implements Backbone {
       "update",
       () =>
         this.#alone(() =>
-          update(policy, dropped ? groups.filter(hasSpread) : groups, {
+          updateAdapters(policy, dropped ? groups.filter(hasSpread) : groups, {
             algorithm: algorithmOf(config.train.algorithm),
             optimizer,
             epochs: config.train.epochs,
@@ -209,8 +221,14 @@ export class WebGpuBackbone implements Backbone {
     const gap = await watch.time("sync", async () => {
       await this.#serve();
       served.add(policy.version);
-      const most = Math.min(PROBE_TOKENS, policy.maxNodes);
-      return await this.#probe(chooseTimelines(groups, most), config);
+      return await this.#probe(
+        (adapter) =>
+          Promise.resolve(chooseTimelines(groups, {
+            maxTokens: Math.min(PROBE_TOKENS, policy.maxNodes),
+            isWanted: (agent) => adapterOfAgent(agent, policy) === adapter,
+          })),
+        config,
+      );
     });
 
     // Its episodes are written before the step is: who finds a step finds them.
@@ -227,6 +245,24 @@ export class WebGpuBackbone implements Backbone {
     await store.appendStep(record);
     await records?.writeStep(record);
     view.show({ event: "step", ...record });
+    if (step === 1) this.#noteSilent(groups, job);
+  }
+
+  /** Says which agents of the config have not been heard of: their names may be misspelt. */
+  #noteSilent(groups: readonly Group[], { view }: Job): void {
+    const heard = new Set(
+      groups.flatMap(({ episodes }) => episodes)
+        .flatMap(({ tree }) => tree.calls.map(({ agent }) => agent)),
+    );
+    const silent = ownAdapters(this.#policy)
+      .filter((name) => !heard.has(name));
+    if (silent.length === 0) return;
+    view.show({
+      event: "note",
+      text: `No call came from ${
+        silent.join(", ")
+      } of train.lora.agents; agents that called: ${[...heard].join(", ")}`,
+    });
   }
 
   /** Waits for the step's episodes; should they fail, what was trained is saved. */

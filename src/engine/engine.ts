@@ -21,7 +21,10 @@ export interface Engine extends AsyncDisposable {
    *
    * @returns One array per sequence; entry 0 is NaN, since nothing precedes the first token.
    */
-  score(sequences: readonly (readonly number[])[]): Promise<Float32Array[]>;
+  score(
+    sequences: readonly (readonly number[])[],
+    options?: ScoreOptions,
+  ): Promise<Float32Array[]>;
 
   /** Whether the engine can take requests now, and how busy it is. */
   health(): Promise<EngineHealth>;
@@ -57,11 +60,19 @@ export interface Sampling {
   readonly stopTokens: readonly number[];
 }
 
+/** How sequences are scored. */
+export interface ScoreOptions {
+  /** The adapter to score under, as in `GenerateRequest`. @default the default one */
+  readonly adapter?: string | null;
+}
+
 /** One generation to run. */
 export interface GenerateRequest {
   /** The prompt, at least one token. */
   readonly tokens: readonly number[];
   readonly sampling: Sampling;
+  /** Name of the adapter to sample from; null for none: the model as it was opened. @default the default one */
+  readonly adapter?: string | null;
   /** Cancels the generation. */
   readonly signal?: AbortSignal;
   /**

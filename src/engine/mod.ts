@@ -7,9 +7,9 @@
  *
  * @module
  */
-export { AdapterSwitch, type AdapterSwitchOptions } from "./adapter_switch.ts";
 export type * from "./engine.ts";
 export {
+  type AdapterSlots,
   openWebGpu,
   type OpenWebGpuOptions,
   planWebGpu,
@@ -25,3 +25,4 @@ export {
 export type { TokenizedText } from "./vllm/_check_tokenizer.ts";
 export type { VllmStats } from "./vllm/vllm_engine.ts";
 export type { WeightSink } from "./weight_sink.ts";
+export { withAdapter } from "./with_adapter.ts";

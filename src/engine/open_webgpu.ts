@@ -1,18 +1,14 @@
 import {
+  DEFAULT_ADAPTER,
   GpuHost,
   type HostTensor,
   type MemoryPlan,
   type OpenArguments,
   type Opened,
-  type OptimizerState,
   type PlanArguments,
   planMemory,
   type Policy,
-  type ScoreGradients,
-  type StepOptions,
   type TransformerShape,
-  type TreeInput,
-  type TreeScores,
   type WeightTensor,
 } from "../nn/mod.ts";
 import type {
@@ -21,7 +17,9 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  ScoreOptions,
 } from "./engine.ts";
+import { HostedPolicy } from "./_hosted_policy.ts";
 
 /** Options of {@linkcode openWebGpu}. */
 export interface OpenWebGpuOptions {
@@ -64,6 +62,21 @@ export interface WebGpu extends AsyncDisposable {
   readonly policy: Policy;
   readonly engine: Engine;
   readonly device: Opened;
+  /** Adapters that come and go while others are decoded. */
+  readonly adapters: AdapterSlots;
+}
+
+/** Room on the GPU for further adapters of the shape that it was opened with. */
+export interface AdapterSlots {
+  /**
+   * Puts an adapter's tensors, under PEFT's names, on the GPU.
+   *
+   * @throws {UserError} If the model was opened without an adapter, or there is one of that name.
+   * @throws {ModelError} If the tensors are of another shape.
+   */
+  add(name: string, tensors: readonly HostTensor[]): Promise<void>;
+  /** Forgets an adapter, once the requests for it that are under way have ended. */
+  remove(name: string): Promise<void>;
 }
 
 /**
@@ -80,9 +93,11 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
     weights,
     ...(adapter && { adapter }),
   });
-  const policy = new HostedPolicy(host, {
+  const policy = new HostedPolicy({
+    host,
     maxNodes,
     dropout: adapter?.lora.dropout ?? 0,
+    adapters: [DEFAULT_ADAPTER, ...adapter?.others?.keys() ?? []],
   });
   const engine = new WebGpuEngine(host, { name, maxContext, policy });
   await policy.sync(options.version ?? 0);
@@ -90,6 +105,12 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpu> {
     policy,
     engine,
     device: host.opened,
+    adapters: {
+      add: (name, tensors) =>
+        host.call("addAdapter", tensors, { adapter: name }),
+      remove: (name) =>
+        host.call("removeAdapter", undefined, { adapter: name }),
+    },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
@@ -139,79 +160,6 @@ function sizesOf(
   };
 }
 
-/** The policy in the Worker. */
-class HostedPolicy implements Policy {
-  #version = 0;
-  #served = 0;
-
-  readonly maxNodes: number;
-  readonly dropout: number;
-
-  constructor(
-    readonly host: GpuHost,
-    options: Pick<Policy, "maxNodes" | "dropout">,
-  ) {
-    this.maxNodes = options.maxNodes;
-    this.dropout = options.dropout;
-  }
-
-  get version(): number {
-    return this.#version;
-  }
-
-  /** Version under which the engine serves. */
-  get served(): number {
-    return this.#served;
-  }
-
-  forward(
-    input: TreeInput,
-    { keep = true }: { readonly keep?: boolean } = {},
-  ): Promise<TreeScores> {
-    return this.host.call("forward", { input, keep });
-  }
-
-  reference(input: TreeInput): Promise<TreeScores> {
-    return this.host.call("reference", input);
-  }
-
-  backward(gradients: ScoreGradients): Promise<void> {
-    return this.host.call("backward", gradients);
-  }
-
-  async step(options: StepOptions): Promise<{ readonly gradNorm: number }> {
-    const result = await this.host.call("step", options);
-    this.#version++;
-    return result;
-  }
-
-  discard(): Promise<void> {
-    return this.host.call("discard");
-  }
-
-  async sync(version: number): Promise<void> {
-    await this.host.call("sync", version);
-    this.#served = version;
-  }
-
-  weights(): Promise<readonly HostTensor[]> {
-    return this.host.call("weights");
-  }
-
-  loadWeights(tensors: readonly HostTensor[]): Promise<void> {
-    return this.host.call("loadWeights", tensors);
-  }
-
-  optimizer(): Promise<OptimizerState> {
-    return this.host.call("optimizer");
-  }
-
-  async loadOptimizer(state: OptimizerState): Promise<void> {
-    await this.host.call("loadOptimizer", state);
-    this.#version = state.step;
-  }
-}
-
 /** The engine in the Worker. */
 class WebGpuEngine implements Engine {
   readonly #host: GpuHost;
@@ -244,7 +192,7 @@ class WebGpuEngine implements Engine {
   }
 
   generate(
-    { tokens, sampling, signal, onTokens }: GenerateRequest,
+    { tokens, sampling, signal, onTokens, adapter }: GenerateRequest,
   ): Promise<Generation> {
     const { promise, resolve, reject } = Promise.withResolvers<Generation>();
     if (signal?.aborted) {
@@ -259,7 +207,7 @@ class WebGpuEngine implements Engine {
     const sampled: number[] = [];
     const logprobs: number[] = [];
     const cancel = this.#host.generate(
-      { tokens, ...sampling },
+      { tokens, ...sampling, ...(adapter !== undefined && { adapter }) },
       (progress, policyVersion) => {
         sampled.push(...progress.tokens);
         logprobs.push(...progress.logprobs);
@@ -287,8 +235,11 @@ class WebGpuEngine implements Engine {
     return promise;
   }
 
-  score(sequences: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    return this.#host.call("score", sequences);
+  score(
+    sequences: readonly (readonly number[])[],
+    options: ScoreOptions = {},
+  ): Promise<Float32Array[]> {
+    return this.#host.call("score", sequences, options);
   }
 
   health(): Promise<EngineHealth> {

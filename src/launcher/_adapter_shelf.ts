@@ -1,16 +1,17 @@
-import type { AdapterSwitch } from "../engine/mod.ts";
-import { ModelError } from "../errors.ts";
+import { type AdapterSlots, type Engine, withAdapter } from "../engine/mod.ts";
 import {
   type AdapterConfig,
-  adapterScale,
   loadAdapter,
   type ModelConfig,
 } from "../model/mod.ts";
 import type { AdapterHost } from "../tuner/mod.ts";
+import { checkShape } from "./_adapter_shape.ts";
 
 /** What the adapters are for. */
 export interface AdapterShelfOptions {
-  readonly adapters: AdapterSwitch;
+  readonly engine: Engine;
+  /** Where they stand on its GPU. */
+  readonly slots: AdapterSlots;
   readonly model: ModelConfig;
   /** The shape that the GPU has room for. */
   readonly shape: AdapterConfig;
@@ -25,37 +26,26 @@ export class AdapterShelf implements AdapterHost {
     this.#options = options;
   }
 
-  engineOf(name: string): ReturnType<AdapterSwitch["engineOf"]> {
-    return this.#options.adapters.engineOf(name);
+  engineOf(name: string): Engine | undefined {
+    if (!this.loaded.has(name)) return undefined;
+    return withAdapter(this.#options.engine, name);
   }
 
   async load(name: string, folder: string): Promise<void> {
-    const { adapters, model, shape } = this.#options;
+    const { slots, model, shape } = this.#options;
     const { config, tensors } = await loadAdapter(folder, model);
-    const [has, served] = [config, shape].map(shapeText);
-    if (has !== served) {
-      throw new ModelError(
-        `${folder} is an adapter of ${has}, and this server has ${served}: start it with the same train.lora`,
-      );
-    }
-    adapters.add(name, tensors);
+    checkShape(config, {
+      folder,
+      room: shape,
+      whose: "this server",
+      remedy: "start it with the same train.lora",
+    });
+    await slots.add(name, tensors);
     this.loaded.set(name, folder);
   }
 
-  unload(name: string): void {
-    this.#options.adapters.remove(name);
+  async unload(name: string): Promise<void> {
     this.loaded.delete(name);
+    await this.#options.slots.remove(name);
   }
-}
-
-function shapeText(config: AdapterConfig): string {
-  return `rank ${config.rank} and scale ${adapterScale(config)} over ${
-    [...config.targets].sort().join(", ")
-  }${
-    config.modules
-      ? `, with ${config.tied ? "one table of " : ""}${
-        config.modules.join(", ")
-      } whole`
-      : ""
-  }`;
 }

@@ -60,6 +60,7 @@ export async function openAgent(
     await openModel(config, {
       trained,
       opening: end,
+      acted: true,
       signal,
       onWait: (seconds) => {
         if (seconds % NOTE_SECONDS !== 0) return;
@@ -76,6 +77,7 @@ export async function openAgent(
     await Gateway.start({
       engine: model.engine,
       model: chat,
+      adapted: model.agents,
       host,
       port,
       ...(public_url !== null && { publicUrl: public_url }),

@@ -54,11 +54,15 @@ export async function openDebugGateway(
       [Symbol.asyncDispose]: () => open.disposeAsync(),
     };
   }
-  const { engine, chat } = opening.use(
-    await openModel(await localModel(config), { trained: false, signal }),
+  const { engine, chat, agents } = opening.use(
+    await openModel(await localModel(config), {
+      trained: false,
+      acted: true,
+      signal,
+    }),
   );
   const gateway = opening.use(
-    await Gateway.start({ ...listening, engine, model: chat }),
+    await Gateway.start({ ...listening, engine, model: chat, adapted: agents }),
   );
   const open = opening.move();
   return {

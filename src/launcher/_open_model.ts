@@ -1,6 +1,6 @@
 import type { RemoteEngine } from "../backbone/mod.ts";
 import type { ServeConfig } from "../config/mod.ts";
-import type { Engine } from "../engine/mod.ts";
+import type { AdapterSlots, Engine } from "../engine/mod.ts";
 import { ModelError, UserError } from "../errors.ts";
 import {
   type AdapterConfig,
@@ -22,6 +22,10 @@ export interface OpenModel extends AsyncDisposable {
   readonly engine: Engine;
   /** Its weights on the GPU of this program; absent where vLLM serves it and it is not trained. */
   readonly policy?: Policy;
+  /** Agents with an adapter of their own, which has their name. */
+  readonly agents: readonly string[];
+  /** Room for further adapters on that GPU; absent as `policy` is. */
+  readonly slots?: AdapterSlots;
   /** Shape of the adapter that stands over the model's own weights; absent where none does. */
   readonly adapter?: AdapterConfig;
   /** How the servers behind `engine` get new weights; absent where it is embedded, or nothing is trained. */
@@ -34,6 +38,8 @@ export interface OpenModelOptions {
   readonly trained: boolean;
   /** Whether its adapter will be exchanged, where train.method is lora. */
   readonly exchanged?: boolean;
+  /** Whether the agents of the config act on it, each with its own adapter where it has one. */
+  readonly acted?: boolean;
   /** Is told what memory it will take, before any is taken. */
   readonly onMemory?: ((memory: MemoryUse) => void) | undefined;
   /** Is told what is worth knowing. */
@@ -55,7 +61,7 @@ export interface OpenModelOptions {
  */
 export async function openModel(
   config: ServeConfig,
-  { trained, exchanged = false, onMemory, onNote, ...waiting }:
+  { trained, exchanged = false, acted = false, onMemory, onNote, ...waiting }:
     OpenModelOptions,
 ): Promise<OpenModel> {
   const { engine } = config;
@@ -66,7 +72,14 @@ export async function openModel(
   }
   const folder = await loadModelFolder(config.model.path);
   const chat = chatModel(folder);
-  const use = { weights: folder, trained, episodes: trained, onMemory, onNote };
+  const use = {
+    weights: folder,
+    trained,
+    acted,
+    episodes: trained,
+    onMemory,
+    onNote,
+  };
   if (engine.kind === "webgpu") {
     const { gpu, adapter } = await openPolicy(config, {
       ...use,
@@ -78,6 +91,8 @@ export async function openModel(
       shape: folder.config,
       engine: gpu.engine,
       policy: gpu.policy,
+      agents: gpu.policy.adapters.slice(1),
+      slots: gpu.adapters,
       ...(adapter && { adapter }),
       [Symbol.asyncDispose]: () => gpu[Symbol.asyncDispose](),
     };
@@ -96,6 +111,7 @@ export async function openModel(
     chat,
     shape: folder.config,
     engine: vllm.engine,
+    agents: policy?.gpu.policy.adapters.slice(1) ?? [],
     ...(policy && {
       policy: policy.gpu.policy,
       remote: {

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { ServeConfig } from "../config/mod.ts";
 import { openWebGpu, type WebGpu } from "../engine/mod.ts";
 import {
@@ -6,6 +6,7 @@ import {
   type Adapter,
   type AdapterConfig,
   initAdapter,
+  isAdapterFolder,
   loadAdapter,
   type ModelConfig,
   modelTensors,
@@ -18,6 +19,7 @@ import { ModelError } from "../errors.ts";
 import { hubIdOf } from "../model/hub/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import type { WeightTensor } from "../nn/mod.ts";
+import { checkShape } from "./_adapter_shape.ts";
 import { type PolicyUse, standingAdapter } from "./_policy_options.ts";
 import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
@@ -81,13 +83,22 @@ export async function openPolicy(
     (given
       ? { ...given, config: shape }
       : newAdapter(config, { shape, model: weights.config, tensors }));
-  const { adapter: lora, ...sizes } = fitted.options;
+  const { adapter: room, ...sizes } = fitted.options;
   const gpu = await openWebGpu({
     ...sizes,
     weights: tensors,
     name: basename(hubIdOf(model.path) ?? model.path),
-    ...(lora && adapter &&
-      { adapter: { ...lora, weights: adapter.tensors } }),
+    ...(room && adapter && {
+      adapter: {
+        lora: room.lora,
+        weights: adapter.tensors,
+        others: await agentAdapters(room.others ?? [], {
+          folder: model.adapter,
+          adapter,
+          model: weights.config,
+        }),
+      },
+    }),
   });
   return { gpu, ...(adapter && { adapter: adapter.config }) };
 }
@@ -116,6 +127,37 @@ function newAdapter(
       ...moduleTensors(tensors, shape),
     ],
   };
+}
+
+/**
+ * The adapters of the agents that have their own, each from the folder of its name in the default one's, as a checkpoint
+ * has them; where there is none, it begins as the default one does.
+ */
+async function agentAdapters(
+  agents: readonly string[],
+  { folder, adapter, model }: {
+    readonly folder: string | null;
+    readonly adapter: NewAdapter;
+    readonly model: ModelConfig;
+  },
+): Promise<ReadonlyMap<string, readonly WeightTensor[]>> {
+  const tensors = new Map<string, readonly WeightTensor[]>();
+  for (const agent of agents) {
+    const own = folder === null ? undefined : join(folder, agent);
+    if (own === undefined || !await isAdapterFolder(own)) {
+      tensors.set(agent, adapter.tensors);
+      continue;
+    }
+    const loaded = await loadAdapter(own, model);
+    checkShape(loaded.config, {
+      folder: own,
+      room: adapter.config,
+      whose: `${folder}, which holds it,`,
+      remedy: "the adapters of a run have one shape",
+    });
+    tensors.set(agent, loaded.tensors);
+  }
+  return tensors;
 }
 
 /** The parameters, each where it lies in its file; those that `adapter` changes are read and merged. */

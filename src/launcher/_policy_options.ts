@@ -15,6 +15,8 @@ export interface PolicyUse {
   readonly sampled: boolean;
   /** Whether its adapter will be exchanged: it gets one, where train.method is lora. @default false */
   readonly exchanged?: boolean;
+  /** Whether its agents act: those of train.lora.agents have adapters of their own then. @default false */
+  readonly acted?: boolean;
   /** Whether it will be updated from episodes, whose KL term may want the reference. @default false */
   readonly episodes?: boolean;
 }
@@ -55,11 +57,13 @@ function moduleText({ modules = [], tied }: AdapterConfig): string {
 /** How the policy of `config` is opened: everything but numbers. */
 export function policyOptions(
   config: ServeConfig,
-  { shape, adapter, trained, sampled, episodes = false }: PolicyUse & {
-    readonly shape: ModelConfig;
-    /** The one that stands over the weights. */
-    readonly adapter: AdapterConfig | undefined;
-  },
+  { shape, adapter, trained, sampled, acted = false, episodes = false }:
+    & PolicyUse
+    & {
+      readonly shape: ModelConfig;
+      /** The one that stands over the weights. */
+      readonly adapter: AdapterConfig | undefined;
+    },
 ): PlanWebGpuOptions {
   const { model, engine, train } = config;
   return {
@@ -78,6 +82,7 @@ export function policyOptions(
           ...(adapter.modules && { modules: adapter.modules }),
           ...(adapter.tied && { tied: true }),
         },
+        others: acted ? train.lora.agents : [],
       },
     }),
     maxNodes: train.max_nodes,

@@ -1,7 +1,7 @@
+import { saveAdapters } from "../backbone/mod.ts";
 import {
   type AdapterConfig,
   type FloatType,
-  saveAdapter,
   saveModelFolder,
 } from "../model/mod.ts";
 import { explainWrite } from "../monitor/mod.ts";
@@ -18,17 +18,20 @@ export interface SavePolicyOptions {
   readonly dtype?: FloatType;
 }
 
-/** Saves what was trained in `folder`: an adapter in PEFT's layout, or a whole model in Hugging Face's. */
+/** Saves what was trained in `folder`: adapters in PEFT's layout, or a whole model in Hugging Face's. */
 export async function savePolicy(
   folder: string,
   { policy, adapter, model, dtype = "F32" }: SavePolicyOptions,
 ): Promise<void> {
-  const tensors = await policy.weights();
   await explainWrite(
     folder,
-    () =>
+    async () =>
       adapter
-        ? saveAdapter(folder, { config: adapter, tensors })
-        : saveModelFolder(folder, { source: model, tensors, dtype }),
+        ? await saveAdapters(folder, { policy, config: adapter })
+        : await saveModelFolder(folder, {
+          source: model,
+          tensors: await policy.weights(),
+          dtype,
+        }),
   );
 }

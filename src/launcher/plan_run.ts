@@ -7,8 +7,8 @@ import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
 /** What each command opens the model for. */
 const USES = {
-  train: { trained: true, sampled: true, episodes: true },
-  update: { trained: true, sampled: false, episodes: true },
+  train: { trained: true, sampled: true, acted: true, episodes: true },
+  update: { trained: true, sampled: false, acted: true, episodes: true },
   sft: { trained: true, sampled: false },
   serve: { trained: false, sampled: true },
   score: { trained: false, sampled: false },

@@ -1,5 +1,4 @@
 import type { ServeConfig } from "../config/mod.ts";
-import { AdapterSwitch } from "../engine/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import { Gateway } from "../tuner/mod.ts";
 import { AdapterShelf } from "./_adapter_shelf.ts";
@@ -48,11 +47,9 @@ export async function serve(
   const { chat } = model;
   const modelName = model.engine.info.model;
   const adapters = adapterShelf(model);
-  // With adapters, what is served without one takes its turns with them.
-  const engine = adapters?.engineOf(modelName) ?? model.engine;
   const gateway = opening.use(
     await Gateway.start({
-      engine,
+      engine: model.engine,
       ...(adapters && { adapters }),
       model: chat,
       host,
@@ -70,15 +67,10 @@ export async function serve(
   };
 }
 
-/** Undefined where the model has no adapter that could be exchanged. */
+/** Undefined where the model was opened without room for adapters. */
 function adapterShelf(
-  { engine, policy, adapter, shape }: OpenModel,
+  { engine, slots, adapter, shape: model }: OpenModel,
 ): AdapterShelf | undefined {
-  if (policy === undefined || adapter === undefined) return undefined;
-  const name = engine.info.model;
-  return new AdapterShelf({
-    adapters: new AdapterSwitch({ policy, engine, name }),
-    model: shape,
-    shape: adapter,
-  });
+  if (slots === undefined || adapter === undefined) return undefined;
+  return new AdapterShelf({ engine, slots, model, shape: adapter });
 }

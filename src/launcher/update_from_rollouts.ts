@@ -48,6 +48,7 @@ export async function* updateFromRollouts(
     weights,
     trained: true,
     sampled: false,
+    acted: true,
     episodes: true,
     onMemory: options.onMemory,
     onNote: options.onNote,

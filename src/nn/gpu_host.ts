@@ -7,10 +7,19 @@ import {
   type Opened,
   type Report,
 } from "./protocol.ts";
+import { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
 import type { Progress, ScheduledRequest } from "./scheduler.ts";
 
 /** Told of each submission's share of a generation. */
 export type ProgressListener = (progress: Progress, version: number) => void;
+
+/** How the Worker is asked. */
+export interface CallOptions {
+  /** Which weights the call is about; null for the reference. @default DEFAULT_ADAPTER */
+  readonly adapter?: AdapterName;
+  /** Buffers that move there. */
+  readonly transfer?: readonly ArrayBufferLike[];
+}
 
 interface Pending {
   readonly resolve: (value: never) => void;
@@ -60,9 +69,11 @@ export class GpuHost implements AsyncDisposable {
       host.#opened = await host.call(
         "open",
         options,
-        options.weights.flatMap((tensor) =>
-          "data" in tensor ? [tensor.data.buffer] : []
-        ),
+        {
+          transfer: options.weights.flatMap((tensor) =>
+            "data" in tensor ? [tensor.data.buffer] : []
+          ),
+        },
       );
       return host;
     } catch (error) {
@@ -91,11 +102,11 @@ export class GpuHost implements AsyncDisposable {
     return this.#waiting;
   }
 
-  /** Has the Worker run one of its calls; buffers in `transfer` move there. */
+  /** Has the Worker run one of its calls. */
   call<Name extends keyof Calls>(
     name: Name,
     argument?: Parameters<Calls[Name]>[0],
-    transfer: readonly ArrayBufferLike[] = [],
+    { adapter = DEFAULT_ADAPTER, transfer = [] }: CallOptions = {},
   ): Promise<ReturnType<Calls[Name]>> {
     if (this.#end) return Promise.reject(this.#end);
     const id = this.#next++;
@@ -103,7 +114,10 @@ export class GpuHost implements AsyncDisposable {
       ReturnType<Calls[Name]>
     >();
     this.#calls.set(id, { resolve, reject });
-    this.#post({ kind: "call", id, name, argument }, transfer as ArrayBuffer[]);
+    this.#post(
+      { kind: "call", id, name, argument, adapter },
+      transfer as ArrayBuffer[],
+    );
     return promise;
   }
 

@@ -1,11 +1,17 @@
-import { UserError } from "../errors.ts";
-import type { GemmPlanner, View, WeightType } from "../gpu/mod.ts";
+import { ASTunerError, EngineError, UserError } from "../errors.ts";
+import type { GemmPlanner, WeightType } from "../gpu/mod.ts";
 import { moduleTensors } from "../model/mod.ts";
 import { adapterLayout, baseLayout, type LoraShape } from "./layout.ts";
 import type { Weights } from "./linear.ts";
 import { Optimizer } from "./optimizer.ts";
+import {
+  type AdapterName,
+  DEFAULT_ADAPTER,
+  ParameterSets,
+} from "./parameter_sets.ts";
 import { Parameters } from "./parameters.ts";
 import type {
+  HostTensor,
   OptimizerState,
   ScoreGradients,
   StepOptions,
@@ -32,13 +38,21 @@ export interface GpuPolicyOptions {
   readonly bindingBytes?: number;
   /** Trains an adapter over the frozen weights, rather than the weights. */
   readonly adapter?: {
+    /** Of every adapter. */
     readonly lora: LoraShape;
-    /** The adapter's tensors under PEFT's names. */
+    /** The tensors of the default adapter under PEFT's names. */
     readonly weights: readonly WeightTensor[];
+    /** Those of further adapters, by the adapters' names. */
+    readonly others?: ReadonlyMap<string, readonly WeightTensor[]>;
   };
 }
 
-/** The policy's weights on this thread's GPU: what the Worker runs behind the `Policy` interface. */
+/**
+ * The policy's weights on this thread's GPU: what the Worker runs behind the `Policy` interface.
+ *
+ * Every method says whose weights it is about; null stands for the reference: the weights as they were opened, or no
+ * adapter.
+ */
 export class GpuPolicy {
   readonly weights: Weights;
   /** Those that are trained: the adapter's where there is one. */
@@ -48,13 +62,13 @@ export class GpuPolicy {
   readonly #options: GpuPolicyOptions;
   /** What the reference is made of until it stands on the GPU: the model's own values of all that is not switched off. */
   #opened: readonly WeightTensor[] | undefined;
-  #reference: readonly View[] | undefined;
-  #spare: readonly View[] | undefined;
+  readonly #sets: ParameterSets;
   #transformer: Transformer | undefined;
   #optimizer: Optimizer | undefined;
-  #steps = 0;
-  /** Kept forward passes since the last step. */
-  #passes = 0;
+  /** Kept forward passes of each adapter since its last step. */
+  readonly #passes = new Map<AdapterName, number>();
+  /** Whose activations the last `forward` left. */
+  #forwarded: AdapterName = null;
 
   /** @param weights The model's tensors under their Hugging Face names. */
   constructor(
@@ -98,6 +112,51 @@ export class GpuPolicy {
       this.weights = { base };
       this.#opened = weights;
     }
+    this.#sets = new ParameterSets(this.parameters);
+    for (const [name, weights] of adapter?.others ?? []) {
+      this.add(name, weights);
+    }
+    this.#sets.bind(DEFAULT_ADAPTER);
+  }
+
+  /** Names of the adapters; the default one is among them also where the weights themselves are trained. */
+  get adapters(): readonly string[] {
+    return this.#sets.names;
+  }
+
+  /** @throws {EngineError} If there is no such adapter. */
+  check(adapter: AdapterName): void {
+    if (adapter === null || this.#sets.has(adapter)) return;
+    throw new EngineError(`There is no adapter ${adapter}`);
+  }
+
+  /** Adds an adapter of the shape that the others have. */
+  add(name: string, weights: readonly WeightTensor[]): void {
+    this.#requireAdapters();
+    if (this.#sets.has(name)) {
+      throw new UserError(`There is an adapter ${name} already`);
+    }
+    this.#sets.add(name, () => this.parameters.write(weights));
+  }
+
+  /** Forgets an adapter and frees its memory; the default one stays. */
+  remove(name: string): void {
+    this.#requireAdapters();
+    if (name === DEFAULT_ADAPTER) {
+      throw new UserError("The default adapter cannot be removed");
+    }
+    this.#sets.remove(name);
+  }
+
+  /**
+   * Has whatever runs next on the GPU read these weights.
+   *
+   * @throws {EngineError} If there is no such adapter.
+   */
+  bind(adapter: AdapterName): void {
+    this.check(adapter);
+    if (adapter === null) this.#makeReference();
+    this.#sets.bind(adapter);
   }
 
   /** Made at the first need, since activations take room that pure inference can do without. */
@@ -126,9 +185,8 @@ export class GpuPolicy {
     void this.transformer;
     this.#optimizer ??= this.#makeOptimizer();
     if (!reference) return;
-    this.#spare = this.#snapshot(this.#spare);
-    this.#reference ??= this.#makeReference();
-    this.parameters.restore(this.#spare);
+    this.#makeReference();
+    this.#sets.bind(DEFAULT_ADAPTER);
   }
 
   #makeOptimizer(): Optimizer {
@@ -136,76 +194,117 @@ export class GpuPolicy {
     return gpu.account("optimizer", () => new Optimizer(this.parameters));
   }
 
-  #snapshot(into?: readonly View[]): readonly View[] {
-    const { gpu } = this.#planner;
-    return gpu.account("reference", () => this.parameters.snapshot(into));
-  }
-
   /** @param options.keep Whether `backward` may follow: only then is anything dropped. @default true */
   forward(
     input: TreeInput,
-    { keep = true }: { readonly keep?: boolean } = {},
+    { keep = true, adapter = DEFAULT_ADAPTER }: {
+      readonly keep?: boolean;
+      readonly adapter?: AdapterName;
+    } = {},
   ): Promise<TreeScores> {
-    if (!keep) return this.transformer.forward(input);
-    const draw = { step: this.#steps, pass: this.#passes++ };
-    return this.transformer.forward(input, draw);
+    this.bind(adapter);
+    this.#forwarded = adapter;
+    if (!keep || adapter === null) return this.transformer.forward(input);
+    const pass = this.#passes.get(adapter) ?? 0;
+    this.#passes.set(adapter, pass + 1);
+    const step = this.#sets.stepsOf(adapter);
+    return this.transformer.forward(input, { step, pass });
   }
 
-  /**
-   * Scores under the reference, which takes the trained weights' place meanwhile: the weights as they were
-   * opened, or the adapter switched off, with the model's own modules in place of its.
-   */
-  async reference(input: TreeInput): Promise<TreeScores> {
-    const spare = this.#spare = this.#snapshot(this.#spare);
-    this.parameters.restore(this.#reference ??= this.#makeReference());
-    try {
-      return await this.transformer.forward(input);
-    } finally {
-      this.parameters.restore(spare);
-    }
+  /** Scores under the reference: the weights as they were opened, or no adapter, with the model's own modules. */
+  reference(input: TreeInput): Promise<TreeScores> {
+    return this.forward(input, { adapter: null });
   }
 
-  #makeReference(): readonly View[] {
-    // Factors of zeroes change nothing.
-    this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
-    this.parameters.writeSome(this.#opened ?? []);
+  #makeReference(): void {
+    if (this.#sets.has(null)) return;
+    this.#sets.add(null, () => {
+      // Factors of zeroes change nothing.
+      this.#planner.gpu.clear(this.parameters.arenas.map((a) => a.weights));
+      this.parameters.writeSome(this.#opened ?? []);
+    });
     this.#opened = undefined;
-    return this.#snapshot();
   }
 
-  backward(gradients: ScoreGradients): void {
+  /** @throws {ASTunerError} If gradients of another adapter wait for their step. */
+  backward(gradients: ScoreGradients, adapter: string = DEFAULT_ADAPTER): void {
     this.#requireTrained();
+    if (this.#forwarded !== adapter) {
+      throw new ASTunerError(
+        `Cannot run adapter ${adapter} backward: adapter ${this.#forwarded} ran forward last`,
+      );
+    }
+    this.#sets.claimGradients(adapter);
+    this.bind(adapter);
     this.transformer.backward(gradients);
   }
 
-  async step(options: StepOptions): Promise<{ readonly gradNorm: number }> {
+  /** @throws {ASTunerError} If gradients of another adapter wait for their step. */
+  async step(
+    options: StepOptions,
+    adapter: string = DEFAULT_ADAPTER,
+  ): Promise<{ readonly gradNorm: number }> {
     this.#requireTrained();
-    this.#passes = 0;
+    this.#passes.delete(adapter);
     this.#optimizer ??= this.#makeOptimizer();
-    return { gradNorm: await this.#optimizer.step(++this.#steps, options) };
+    this.#sets.claimGradients(adapter);
+    this.#sets.bind(adapter);
+    this.#sets.bindMoments(adapter);
+    const step = this.#sets.stepsOf(adapter) + 1;
+    const gradNorm = await this.#optimizer.step(step, options);
+    this.#sets.setSteps(adapter, step);
+    this.#sets.keep();
+    this.#sets.releaseGradients();
+    return { gradNorm };
   }
 
   discard(): void {
     this.#requireTrained(); // otherwise the gradients' place is the weights' own
-    this.#passes = 0;
-    this.parameters.clearGradients();
+    this.#passes.clear();
+    this.#sets.clearGradients();
   }
 
-  async optimizer(): Promise<OptimizerState> {
+  weightsOf(
+    adapter: AdapterName = DEFAULT_ADAPTER,
+  ): Promise<readonly HostTensor[]> {
+    this.bind(adapter);
+    return this.parameters.read();
+  }
+
+  load(
+    tensors: readonly HostTensor[],
+    adapter: string = DEFAULT_ADAPTER,
+  ): void {
+    this.#sets.bind(adapter);
+    this.parameters.write(tensors);
+    this.#sets.keep();
+  }
+
+  async optimizer(adapter: string = DEFAULT_ADAPTER): Promise<OptimizerState> {
     this.#requireTrained();
+    this.#sets.bindMoments(adapter);
     return {
-      step: this.#steps,
+      step: this.#sets.stepsOf(adapter),
       m: await this.parameters.read("m"),
       v: await this.parameters.read("v"),
     };
   }
 
-  loadOptimizer({ step, m, v }: OptimizerState): void {
+  loadOptimizer(
+    { step, m, v }: OptimizerState,
+    adapter: string = DEFAULT_ADAPTER,
+  ): void {
     this.#requireTrained();
-    this.#steps = step;
-    this.#passes = 0;
+    this.#passes.delete(adapter);
+    this.#sets.setSteps(adapter, step);
+    this.#sets.bindMoments(adapter);
     this.parameters.write(m, "m");
     this.parameters.write(v, "v");
+  }
+
+  #requireAdapters(): void {
+    if (this.weights.adapter) return;
+    throw new UserError("This model was opened without room for adapters");
   }
 
   #requireTrained(): void {

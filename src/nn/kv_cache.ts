@@ -1,3 +1,5 @@
+import { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
+
 /** A token whose key and value are in the cache, as a node of a prefix tree. */
 interface CachedToken {
   readonly token: number;
@@ -6,6 +8,12 @@ interface CachedToken {
   readonly children: Map<number, CachedToken>;
   /** Running sequences that hold this token. */
   users: number;
+}
+
+/** Options of `KvCache.lease`. */
+export interface LeaseOptions {
+  /** Whose keys and values; a prefix under another adapter is another prefix. @default DEFAULT_ADAPTER */
+  readonly adapter?: AdapterName;
 }
 
 /** A sequence's place in the cache. */
@@ -22,7 +30,7 @@ export interface Lease {
  * Which cache slot holds which token: a prefix tree with one token a slot, so that sequences share whatever they have
  * in common, to the token (as SGLang's radix cache with pages of one; arXiv 2312.07104).
  *
- * Only book-keeping: keys and values live on the GPU. Tokens that no running sequence uses stay until their slot is
+ * Each adapter has a tree of its own, and all share the slots. Only book-keeping: keys and values live on the GPU. Tokens that no running sequence uses stay until their slot is
  * needed, the least recently used leaf first. Slot 0 belongs to nobody.
  */
 export class KvCache {
@@ -31,7 +39,7 @@ export class KvCache {
   readonly #idle = new Set<CachedToken>();
   /** Tokens without users: what can be evicted, leaf after leaf. */
   #unused = 0;
-  #root: CachedToken = root();
+  readonly #roots = new Map<AdapterName, CachedToken>();
 
   /** @param slots Tokens the cache holds. */
   constructor(readonly slots: number) {
@@ -40,11 +48,23 @@ export class KvCache {
 
   /** Forgets every token; no lease may be out. */
   clear(): void {
-    this.#root = root();
+    this.#roots.clear();
     this.#idle.clear();
     this.#unused = 0;
     this.#free.length = 0;
     for (let slot = this.slots; slot >= 1; slot--) this.#free.push(slot);
+  }
+
+  /** Forgets an adapter's tokens; no lease on them may be out. */
+  forget(adapter: AdapterName): void {
+    const tokens = [...this.#roots.get(adapter)?.children.values() ?? []];
+    this.#roots.delete(adapter);
+    for (let token = tokens.pop(); token; token = tokens.pop()) {
+      tokens.push(...token.children.values());
+      this.#idle.delete(token);
+      this.#unused--;
+      this.#free.push(token.slot);
+    }
   }
 
   /**
@@ -53,8 +73,12 @@ export class KvCache {
    *
    * @returns Undefined if the slots are not to be had until another sequence ends.
    */
-  lease(prompt: readonly number[], room: number): Lease | undefined {
-    let tip = this.#root;
+  lease(
+    prompt: readonly number[],
+    room: number,
+    { adapter = DEFAULT_ADAPTER }: LeaseOptions = {},
+  ): Lease | undefined {
+    let tip = this.#roots.getOrInsertComputed(adapter, root);
     let cached = 0;
     while (cached < prompt.length - 1) {
       const next = tip.children.get(prompt[cached]!);

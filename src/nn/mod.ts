@@ -10,12 +10,13 @@
  */
 export type { DecoderSize } from "./decoder.ts";
 export { GpuHost, type ProgressListener } from "./gpu_host.ts";
+export { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
 export {
   type MemoryPlan,
   type PlanArguments,
   planMemory,
 } from "./plan_memory.ts";
 export type * from "./policy.ts";
-export type { OpenArguments, Opened } from "./protocol.ts";
+export type { Calls, OpenArguments, Opened } from "./protocol.ts";
 export type { Progress, ScheduledRequest } from "./scheduler.ts";
 export type { TransformerShape } from "./shape.ts";

@@ -3,6 +3,7 @@ import { adapterLayout, type Fused, modelLayout } from "./layout.ts";
 import { openModel } from "./open_model.ts";
 import type { HostTensor } from "./policy.ts";
 import type { OpenArguments } from "./protocol.ts";
+import type { TransformerShape } from "./shape.ts";
 
 /** What a model takes of the GPU's memory. */
 export interface MemoryPlan {
@@ -16,7 +17,12 @@ export interface MemoryPlan {
 
 /** What a model is opened with, but for the numbers in its weights. */
 export type PlanArguments = Omit<OpenArguments, "weights" | "adapter"> & {
-  readonly adapter?: Omit<NonNullable<OpenArguments["adapter"]>, "weights">;
+  readonly adapter?:
+    & Omit<NonNullable<OpenArguments["adapter"]>, "weights" | "others">
+    & {
+      /** Names of the adapters beside the default one. @default none */
+      readonly others?: readonly string[];
+    };
   /** Whether a model that is not trained will score: its activations are made at the first time. @default false */
   readonly scored?: boolean;
 };
@@ -34,16 +40,20 @@ export async function planMemory(options: PlanArguments): Promise<MemoryPlan> {
   const { policy } = openModel(GemmPlanner.guess(gpu), {
     ...rest,
     weights: valueless(modelLayout(shape)),
-    ...(adapter && {
-      adapter: {
-        ...adapter,
-        weights: valueless(adapterLayout(shape, adapter.lora)),
-      },
-    }),
+    ...(adapter && { adapter: adapterOnPaper(shape, adapter) }),
   });
   if (scored) void policy.transformer;
   const { adapter: name, software } = gpu.info;
   return { adapter: name, software, items: new Map(gpu.items) };
+}
+
+function adapterOnPaper(
+  shape: TransformerShape,
+  { others = [], ...adapter }: NonNullable<PlanArguments["adapter"]>,
+): NonNullable<OpenArguments["adapter"]> {
+  const weights = valueless(adapterLayout(shape, adapter.lora));
+  const named = others.map((name) => [name, weights] as const);
+  return { ...adapter, weights, others: new Map(named) };
 }
 
 /** The tensors of a layout, without their values. */

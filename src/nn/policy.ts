@@ -60,7 +60,8 @@ export interface OptimizerState {
 }
 
 /**
- * The weights being trained, as the trainer sees them: forward, backward, step.
+ * The weights being trained, as the trainer sees them: forward, backward, step. There may be several adapters, of which
+ * each `Policy` is one; version and sync are those of all together.
  *
  * `forward` keeps its activations until the next `forward`, and `backward` adds to the gradients of
  * the one before it; `step` consumes the gradients and zeroes them. A `forward` with `keep: false`
@@ -70,8 +71,16 @@ export interface OptimizerState {
  * last step: the same calls after the same steps have the same masks. Everything else scores without.
  */
 export interface Policy {
-  /** Optimizer steps taken. */
+  /** Optimizer steps taken, those of all adapters together. */
   readonly version: number;
+  /** Names of its adapters, `DEFAULT_ADAPTER` first; where the weights themselves are trained, that one alone. */
+  readonly adapters: readonly string[];
+  /**
+   * The same policy by one of its adapters, over the same frozen weights: scores, gradients, steps, weights and
+   * optimizer are that adapter's. Gradients of one adapter at a time may wait for their step. The policy itself is its
+   * `DEFAULT_ADAPTER`.
+   */
+  of(adapter: string): Policy;
   /** Most tree nodes that one `forward` takes; larger batches are split by the caller. */
   readonly maxNodes: number;
   /** Share of an adapter's inputs that a kept `forward` drops at random; 0 where its scores are the policy's own. */

@@ -17,6 +17,7 @@ import type {
   TreeScores,
   WeightTensor,
 } from "./policy.ts";
+import type { AdapterName } from "./parameter_sets.ts";
 import type { Progress, ScheduledRequest } from "./scheduler.ts";
 import type { TransformerShape } from "./shape.ts";
 
@@ -41,7 +42,7 @@ export interface Opened {
   readonly items: ReadonlyMap<string, number>;
 }
 
-/** The calls the Worker answers, each with what it takes and gives. */
+/** The calls the Worker answers, each with what it takes beside the adapter's name, and gives. */
 export interface Calls {
   open: (options: OpenArguments) => Opened;
   forward: (
@@ -52,6 +53,8 @@ export interface Calls {
   step: (options: StepOptions) => { readonly gradNorm: number };
   discard: () => void;
   sync: (version: number) => void;
+  addAdapter: (tensors: readonly HostTensor[]) => void;
+  removeAdapter: () => void;
   score: (sequences: readonly (readonly number[])[]) => Float32Array[];
   weights: () => readonly HostTensor[];
   loadWeights: (tensors: readonly HostTensor[]) => void;
@@ -66,6 +69,8 @@ export type Command =
     readonly id: number;
     readonly name: keyof Calls;
     readonly argument: unknown;
+    /** Which weights the call is about; null for the reference. */
+    readonly adapter: AdapterName;
   }
   | { readonly kind: "generate"; readonly request: ScheduledRequest }
   | { readonly kind: "cancel"; readonly id: number };

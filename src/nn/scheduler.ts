@@ -6,10 +6,13 @@ import {
   type PrefillRow,
 } from "./decoder.ts";
 import { KvCache, type Lease } from "./kv_cache.ts";
+import { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
 
 /** A generation to schedule; the engine's request without its callbacks. */
 export interface ScheduledRequest {
   readonly id: number;
+  /** Whose weights sample it; null for the reference. @default DEFAULT_ADAPTER */
+  readonly adapter?: AdapterName;
   readonly tokens: readonly number[];
   readonly temperature: number;
   readonly topK: number;
@@ -41,6 +44,8 @@ interface Running {
 /**
  * Decides which sequences are decoded together: they join and leave between submissions, in the order of
  * their arrival, as far as pages and cache slots go round.
+ *
+ * The rows of a submission are one adapter's; adapters take turns, the one first whose last turn is longest ago.
  */
 export class Scheduler {
   readonly #cache: KvCache;
@@ -48,8 +53,16 @@ export class Scheduler {
   readonly #running: Running[] = [];
   readonly #pages: number[] = [];
   readonly #cancelled = new Set<number>();
+  /** Adapters that had a turn, the latest last. */
+  readonly #turns = new Set<AdapterName>();
+  readonly #bind: (adapter: AdapterName) => void;
 
-  constructor(readonly decoder: Decoder) {
+  /** @param bind Has the decoder read an adapter's weights from now on; needed where there are several. */
+  constructor(
+    readonly decoder: Decoder,
+    bind: (adapter: AdapterName) => void = () => {},
+  ) {
+    this.#bind = bind;
     this.#cache = new KvCache(decoder.size.cacheTokens);
     for (let page = decoder.size.maxBatch - 1; page >= 0; page--) {
       this.#pages.push(page);
@@ -120,6 +133,31 @@ export class Scheduler {
     this.#cache.clear();
   }
 
+  /** Whether requests for an adapter are running or waiting. */
+  uses(adapter: AdapterName): boolean {
+    return this.#running.some(({ request }) =>
+      adapterOf(request) === adapter
+    ) ||
+      this.#waiting.some((request) => adapterOf(request) === adapter);
+  }
+
+  /**
+   * Forgets an adapter, of which nothing may be running.
+   *
+   * @returns The requests that waited for it; they are given up.
+   */
+  forget(adapter: AdapterName): readonly number[] {
+    const waited = this.#waiting.filter((request) =>
+      adapterOf(request) === adapter
+    );
+    for (const request of waited) {
+      this.#waiting.splice(this.#waiting.indexOf(request), 1);
+    }
+    this.#cache.forget(adapter);
+    this.#turns.delete(adapter);
+    return waited.map(({ id }) => id);
+  }
+
   /**
    * Runs one submission.
    *
@@ -132,16 +170,20 @@ export class Scheduler {
     const ended = this.#sweep();
     if (admit) this.#admit();
     if (this.#running.length === 0) return ended;
+    const adapter = this.#nextAdapter();
+    this.#bind(adapter);
+    const batch = this.#running.filter(({ request }) =>
+      adapterOf(request) === adapter
+    );
     const left = ({ lastPosition, request, tokens }: Running) =>
       lastPosition - (request.tokens.length + tokens.length - 1);
     const steps = Math.min(
       this.decoder.size.stepsPerSubmission,
-      this.#running.reduce(
+      batch.reduce(
         (most, sequence) => Math.max(most, left(sequence)),
         1,
       ),
     );
-    const batch = [...this.#running];
     const rows = batch.map((sequence) => ({
       ...sequence.request,
       token: sequence.tokens.at(-1) ?? sequence.request.tokens.at(-1)!,
@@ -182,6 +224,20 @@ export class Scheduler {
     return { id, tokens, logprobs, finishReason };
   }
 
+  /** The adapter whose turn it is, of those with running sequences. */
+  #nextAdapter(): AdapterName {
+    const running = new Set(
+      this.#running.map(({ request }) => adapterOf(request)),
+    );
+    const [next] = [
+      ...[...running].filter((adapter) => !this.#turns.has(adapter)),
+      ...[...this.#turns].filter((adapter) => running.has(adapter)),
+    ];
+    this.#turns.delete(next!);
+    this.#turns.add(next!);
+    return next!;
+  }
+
   /** Ends what was cancelled. */
   #sweep(): Progress[] {
     if (this.#cancelled.size === 0) return [];
@@ -214,7 +270,7 @@ export class Scheduler {
 
   #admit(): void {
     const { maxContext, cacheTokens } = this.decoder.size;
-    const fresh: PrefillRow[] = [];
+    const fresh = new Map<AdapterName, PrefillRow[]>();
     while (this.#waiting.length > 0 && this.#pages.length > 0) {
       const request = this.#waiting[0]!;
       const P = request.tokens.length;
@@ -223,14 +279,17 @@ export class Scheduler {
         maxContext - P,
         cacheTokens - P + 1,
       );
-      const lease = this.#cache.lease(request.tokens, room);
+      const adapter = adapterOf(request);
+      const lease = this.#cache.lease(request.tokens, room, { adapter });
       if (!lease) break;
       this.#waiting.shift();
       const page = this.#pages.pop()!;
       this.decoder.setPage(page, lease.slots);
+      const rows = fresh.get(adapter) ?? [];
       for (let position = lease.cached; position < P - 1; position++) {
-        fresh.push({ token: request.tokens[position]!, position, page });
+        rows.push({ token: request.tokens[position]!, position, page });
       }
+      if (rows.length > 0) fresh.set(adapter, rows);
       this.#running.push({
         request,
         lease,
@@ -239,8 +298,17 @@ export class Scheduler {
         lastPosition: P - 1 + room,
       });
     }
-    if (fresh.length > 0) this.decoder.prefill(fresh);
+    for (const [adapter, rows] of fresh) {
+      this.#bind(adapter);
+      this.decoder.prefill(rows);
+    }
   }
+}
+
+function adapterOf(
+  { adapter = DEFAULT_ADAPTER }: ScheduledRequest,
+): AdapterName {
+  return adapter;
 }
 
 function aborted(id: number): Progress {

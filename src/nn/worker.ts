@@ -6,9 +6,11 @@
  * Waiting for the GPU blocks a thread in Deno, so this one does nothing else. Calls run one after the other, and decoding
  * goes on between them, a submission at a time.
  */
+import { ASTunerError, EngineError } from "../errors.ts";
 import { GemmPlanner, Gpu, planFile } from "../gpu/mod.ts";
 import type { GpuPolicy } from "./gpu_policy.ts";
 import { openModel } from "./open_model.ts";
+import { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
 import {
   type Calls,
   type Command,
@@ -16,7 +18,7 @@ import {
   type Report,
   toPlain,
 } from "./protocol.ts";
-import { Scheduler } from "./scheduler.ts";
+import { type ScheduledRequest, Scheduler } from "./scheduler.ts";
 import { scoreSequences } from "./score_sequences.ts";
 
 let policy: GpuPolicy;
@@ -28,32 +30,54 @@ let last: Promise<void> = Promise.resolve();
 let pumping = false;
 
 const calls: {
-  [Name in keyof Calls]: (argument: Parameters<Calls[Name]>[0]) => Result<Name>;
+  [Name in keyof Calls]: (
+    argument: Parameters<Calls[Name]>[0],
+    adapter: AdapterName,
+  ) => Result<Name>;
 } = {
   open,
-  forward: ({ input, keep }) => policy.forward(input, { keep }),
+  forward: ({ input, keep }, adapter) =>
+    policy.forward(input, { keep, adapter }),
   reference: (input) => policy.reference(input),
-  backward: (gradients) => policy.backward(gradients),
-  step: async (options) => {
+  backward: (gradients, adapter) =>
+    policy.backward(gradients, trained(adapter)),
+  step: async (options, adapter) => {
     await change();
-    return await policy.step(options);
+    return await policy.step(options, trained(adapter));
   },
   discard: () => policy.discard(),
   sync,
-  score: (sequences) =>
+  addAdapter: (tensors, adapter) => policy.add(trained(adapter), tensors),
+  removeAdapter: async (_, adapter) => {
+    while (scheduler.uses(adapter) && (scheduler.running > 0 || !unnamed)) {
+      await advance();
+    }
+    refuse(
+      scheduler.forget(adapter),
+      new EngineError(`Adapter ${adapter} was unloaded`),
+    );
+    policy.remove(trained(adapter));
+  },
+  score: (sequences, adapter) =>
     scoreSequences(
       sequences,
-      (input) => policy.forward(input, { keep: false }),
+      (input) => policy.forward(input, { keep: false, adapter }),
       policy.transformer.maxNodes,
     ),
-  weights: () => policy.parameters.read(),
-  loadWeights: async (tensors) => {
+  weights: (_, adapter) => policy.weightsOf(adapter),
+  loadWeights: async (tensors, adapter) => {
     await change();
-    policy.parameters.write(tensors);
+    policy.load(tensors, trained(adapter));
   },
-  optimizer: () => policy.optimizer(),
-  loadOptimizer: (state) => policy.loadOptimizer(state),
+  optimizer: (_, adapter) => policy.optimizer(trained(adapter)),
+  loadOptimizer: (state, adapter) =>
+    policy.loadOptimizer(state, trained(adapter)),
 };
+
+function trained(adapter: AdapterName): string {
+  if (adapter !== null) return adapter;
+  throw new ASTunerError("The reference is not trained");
+}
 
 type Result<Name extends keyof Calls> =
   | ReturnType<Calls[Name]>
@@ -64,7 +88,7 @@ async function open(options: Parameters<Calls["open"]>[0]): Promise<Opened> {
   const planner = await GemmPlanner.open(gpu, planFile());
   const opened = openModel(planner, options);
   policy = opened.policy;
-  scheduler = new Scheduler(opened.decoder);
+  scheduler = new Scheduler(opened.decoder, (adapter) => policy.bind(adapter));
   const { adapter, software, subgroups } = gpu.info;
   const { allocated, items } = gpu;
   return { adapter, software, subgroups, allocated, items };
@@ -100,15 +124,33 @@ function pump(): void {
   pumping = true;
   enqueue(async () => {
     pumping = false;
-    try {
-      report(await scheduler.step({ admit: !unnamed }));
-    } catch (error) {
-      for (const id of scheduler.drop()) {
-        post({ kind: "refused", id, error: toPlain(error) });
-      }
-    }
+    await advance();
     if (scheduler.running > 0 || scheduler.waiting > 0 && !unnamed) pump();
   });
+}
+
+/** Decodes one submission. */
+async function advance(): Promise<void> {
+  try {
+    report(await scheduler.step({ admit: !unnamed }));
+  } catch (error) {
+    refuse(scheduler.drop(), error);
+  }
+}
+
+function add(request: ScheduledRequest): void {
+  const { id, adapter = DEFAULT_ADAPTER } = request;
+  try {
+    policy.check(adapter);
+    scheduler.add(request);
+    pump();
+  } catch (error) {
+    refuse([id], error);
+  }
+}
+
+function refuse(ids: readonly number[], error: unknown): void {
+  for (const id of ids) post({ kind: "refused", id, error: toPlain(error) });
 }
 
 function report(progress: Awaited<ReturnType<Scheduler["step"]>>): void {
@@ -125,12 +167,7 @@ function post(message: Report): void {
 self.onmessage = ({ data }: MessageEvent<Command>) => {
   switch (data.kind) {
     case "generate":
-      try {
-        scheduler.add(data.request);
-        pump();
-      } catch (error) {
-        post({ kind: "refused", id: data.request.id, error: toPlain(error) });
-      }
+      add(data.request);
       break;
     case "cancel":
       scheduler.cancel(data.id);
@@ -139,11 +176,14 @@ self.onmessage = ({ data }: MessageEvent<Command>) => {
     case "call":
       enqueue(async () => {
         try {
-          const call = calls[data.name] as (argument: unknown) => unknown;
+          const call = calls[data.name] as (
+            argument: unknown,
+            adapter: AdapterName,
+          ) => unknown;
           post({
             kind: "result",
             id: data.id,
-            value: await call(data.argument),
+            value: await call(data.argument, data.adapter),
           });
         } catch (error) {
           post({ kind: "failure", id: data.id, error: toPlain(error) });

@@ -1,9 +1,10 @@
-import type { Policy, StepOptions } from "../nn/mod.ts";
+import { DEFAULT_ADAPTER, type Policy, type StepOptions } from "../nn/mod.ts";
 import {
+  agentMetrics,
   type Algorithm,
   type PolicyMetrics,
   type TrainGroup,
-  update,
+  updateAdapters,
   type UpdateMetrics,
 } from "../trainer/mod.ts";
 
@@ -29,12 +30,14 @@ export type TrainOnRolloutsRecord =
     /** From 1. */
     readonly step: number;
     readonly learningRate: number;
+    /** Of adapters that are one agent's own, by `AGENT.METRIC`; the plain names are those of the shared one. */
+    readonly agents?: Readonly<Record<string, number>>;
   }
   & Omit<UpdateMetrics, "policy">
   & Partial<PolicyMetrics>;
 
 /**
- * Takes training steps on recorded episodes, in their order, by the `update` that a run takes.
+ * Takes training steps on recorded episodes, in their order, by the `updateAdapters` that a run takes.
  *
  * @throws {ASTunerError} If a loss is not finite.
  */
@@ -52,13 +55,15 @@ export async function* trainOnRollouts(
   for (let step = 1; step <= steps; step++) {
     const batch = batches[(step - 1) % batches.length]!;
     const optimizer = options.optimizer(step);
-    const { policy: losses, ...metrics } = await update(policy, batch, {
+    const updated = await updateAdapters(policy, batch, {
       algorithm,
       optimizer,
       epochs,
       minibatches,
     });
+    const { policy: losses, ...metrics } = updated.get(DEFAULT_ADAPTER)!;
     const { learningRate } = optimizer;
-    yield { step, learningRate, ...losses, ...metrics };
+    const agents = updated.size > 1 ? { agents: agentMetrics(updated) } : {};
+    yield { step, learningRate, ...losses, ...metrics, ...agents };
   }
 }

@@ -39,11 +39,15 @@ export interface RecordedJson
  * shares nodes but remains a call of its own.
  */
 export class TokenTree {
-  readonly #trie = new Trie();
+  readonly #trie: Trie;
   readonly #calls = new Map<string, Recorded>();
   readonly #agents = new Set<string>();
   /** What is known of each node: `SAMPLED`, `FOLLOWS_SAMPLE`. */
   #marks = new Uint8Array(256);
+
+  constructor(trie: Trie = new Trie()) {
+    this.#trie = trie;
+  }
 
   /** Number of distinct nodes. */
   get size(): number {
@@ -100,6 +104,7 @@ export class TokenTree {
     return this.#keep({
       id: call.id,
       agent: call.agent,
+      ...(call.adapter !== undefined && { adapter: call.adapter }),
       promptLength: prompt.length,
       sampledLength: tokens.length,
       leaf: node,
@@ -151,6 +156,17 @@ export class TokenTree {
         this.#calls.set(call.id, { ...call, untrainable });
       }
     }
+  }
+
+  /**
+   * The same tree, in which only the calls that `keeps` takes yield loss terms. It shares its nodes with this one:
+   * nothing may be recorded in either from then on.
+   */
+  limited(keeps: (call: Recorded) => boolean): TokenTree {
+    const tree = new TokenTree(this.#trie);
+    for (const call of this.calls) tree.#calls.set(call.id, call);
+    tree.exclude((call) => keeps(call) ? undefined : "another adapter's call");
+    return tree;
   }
 
   /** Nodes of the call's sampled tokens, in order, `[call.sampledLength]`. */

@@ -4,6 +4,8 @@ export interface Call {
   readonly id: string;
   /** The agent that made the call; `"default"` where the workflow names none. */
   readonly agent: string;
+  /** The adapter that sampled; absent for the one that all share who have none of their own. */
+  readonly adapter?: string;
   /** Prompt token ids. */
   readonly prompt: readonly number[];
   /** Sampled token ids, the stop token included. */
@@ -66,6 +68,8 @@ export interface Recorded {
   readonly id: string;
   /** The agent that made the call. */
   readonly agent: string;
+  /** As the call has it. */
+  readonly adapter?: string;
   /** Prompt tokens. */
   readonly promptLength: number;
   /** Sampled tokens: the last `sampledLength` nodes of the path to `leaf`. */

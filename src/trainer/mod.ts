@@ -19,6 +19,7 @@ export type {
   AdvantagesOptions,
   GroupAdvantages,
 } from "./advantages.ts";
+export { agentMetrics } from "./agent_metrics.ts";
 export { algorithm } from "./algorithm.ts";
 export type { Algorithm, AlgorithmName } from "./algorithm.ts";
 export { policyLoss } from "./policy_loss.ts";
@@ -32,6 +33,7 @@ export type { LossSums, PolicyMetrics } from "./policy_metrics.ts";
 export { schedule } from "./schedule.ts";
 export type { ScheduleOptions } from "./schedule.ts";
 export { update } from "./update.ts";
+export { adapterOfAgent, updateAdapters } from "./update_adapters.ts";
 export type {
   ScoredTerms,
   TrainEpisode,

@@ -42,16 +42,16 @@ export async function loadLoraAdapter(
  *
  * @throws {ApiError} 404 if there is no such adapter.
  */
-export function unloadLoraAdapter(
+export async function unloadLoraAdapter(
   body: unknown,
   { adapters }: LoraOptions,
-): Response {
+): Promise<Response> {
   const { lora_name: name } = parseBody(unloadSchema, body);
   const host = hostOf(adapters);
   if (!host.loaded.has(name)) {
     throw new ApiError(404, `The lora adapter '${name}' cannot be found`);
   }
-  host.unload(name);
+  await host.unload(name);
   return new Response(`Success: LoRA adapter '${name}' removed successfully.`);
 }
 

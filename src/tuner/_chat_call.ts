@@ -27,6 +27,8 @@ export interface ChatCallOptions {
   /** The same for all calls of a session: its server has their history cached. */
   readonly affinity: string;
   readonly agent: string;
+  /** The agent's own adapter, where it has one. */
+  readonly adapter: string | undefined;
   /** Tokens that the context has room for after the prompt. */
   readonly room: number;
   readonly defaults: Partial<Omit<Sampling, "seed">>;
@@ -73,6 +75,7 @@ export async function sampleChoice(
   const call: Call = {
     id: request.n > 1 ? `${id}-${index}` : id,
     agent: options.agent,
+    ...(options.adapter !== undefined && { adapter: options.adapter }),
     prompt: prompt.tokens,
     tokens: sampled.tokens,
     logprobs: sampled.logprobs,

@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/mod.ts";
+import { type Engine, withAdapter } from "../engine/mod.ts";
 import type { ChatMessage } from "../model/mod.ts";
 import { place } from "../telemetry/mod.ts";
 import { TokenTree } from "../tracker/mod.ts";
@@ -39,6 +39,8 @@ export type Backend =
     readonly renderer: PromptRenderer;
     /** What requests may name in place of the model; undefined where that is all there is. */
     readonly adapters: AdapterHost | undefined;
+    /** Agents with an adapter of their name. */
+    readonly adapted: readonly string[];
   }
   | { readonly kind: "endpoint"; readonly endpoint: ChatEndpoint };
 
@@ -204,7 +206,10 @@ export class Session implements EpisodeSession {
     },
   ): Promise<ChatCompletion> {
     checkTools(request, model);
-    const engine = engineOf(adapter, backend);
+    const own = backend.adapted.includes(agent) ? agent : undefined;
+    const engine = own === undefined
+      ? engineOf(adapter, backend)
+      : withAdapter(backend.engine, own);
     const prompt = renderer.render({
       messages: request.messages,
       tools: request.tools,
@@ -222,6 +227,7 @@ export class Session implements EpisodeSession {
       id,
       affinity: this.id,
       agent,
+      adapter: own,
       room: roomAfter(promptTokens, engine.info.maxContext),
       defaults: this.#options.sampling ?? {},
       force: this.#options.force ?? {},

@@ -12,6 +12,6 @@ export interface AdapterHost {
    * @throws {UserError} If it cannot be used, or has another shape than is served.
    */
   load(name: string, folder: string): Promise<void>;
-  /** Forgets an adapter. */
-  unload(name: string): void;
+  /** Forgets an adapter, once the requests for it that are under way have ended. */
+  unload(name: string): Promise<void>;
 }

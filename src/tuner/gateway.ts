@@ -26,6 +26,8 @@ export interface GatewayOptions extends GatewayServing {
   readonly sampling?: OpenEpisodeOptions["sampling"];
   /** Loads adapters over vLLM's interface and serves each under its name, at an open gateway. */
   readonly adapters?: AdapterHost;
+  /** Agents whose calls are sampled from the engine's adapter of their name. @default {[]} */
+  readonly adapted?: readonly string[];
   /** Further variables of the chat template, such as `enable_thinking`. @default {{}} */
   readonly templateVariables?: Readonly<Record<string, unknown>>;
 }
@@ -195,9 +197,16 @@ function backendOf(options: GatewayOptions | EndpointGatewayOptions): Backend {
   if ("endpoint" in options) {
     return { kind: "endpoint", endpoint: options.endpoint };
   }
-  const { engine, model, templateVariables, adapters } = options;
+  const { engine, model, templateVariables, adapters, adapted } = options;
   const renderer = new PromptRenderer(model, templateVariables);
-  return { kind: "engine", engine, model, renderer, adapters };
+  return {
+    kind: "engine",
+    engine,
+    model,
+    renderer,
+    adapters,
+    adapted: adapted ?? [],
+  };
 }
 
 /** An endpoint tells each request whether it can be served. */

@@ -22,6 +22,7 @@ const NAME = "bigram.weight";
  * one. It trains and serves in milliseconds, so that what stands above it can be tested for real.
  */
 export class Bigram implements Policy {
+  readonly adapters = ["default"];
   readonly maxNodes = 4096;
   readonly vocab: number;
   version = 0;
@@ -47,6 +48,10 @@ export class Bigram implements Policy {
   /** Probabilities after `token` under the weights served, at `temperature`. */
   servedProbabilities(token: number, temperature: number): Float64Array {
     return this.#probabilities(this.#served, token, temperature);
+  }
+
+  of(): this {
+    return this;
   }
 
   forward(input: TreeInput, options?: { keep?: boolean }): Promise<TreeScores> {

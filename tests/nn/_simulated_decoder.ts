@@ -6,11 +6,23 @@ import {
   MAX_STOP_TOKENS,
   type PrefillRow,
 } from "../../src/nn/decoder.ts";
+import {
+  type AdapterName,
+  DEFAULT_ADAPTER,
+} from "../../src/nn/parameter_sets.ts";
 import type { ScheduledRequest } from "../../src/nn/scheduler.ts";
 
 /** Mixes a number into a running hash. */
 function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 0x01000193) >>> 0;
+}
+
+/** What a text begins with under an adapter. */
+function rootOf(adapter: AdapterName = DEFAULT_ADAPTER): number {
+  return [...adapter ?? ""].reduce(
+    (hash, letter) => mix(hash, letter.charCodeAt(0)),
+    1,
+  );
 }
 
 /** The next token after a text, as this decoder has it: any function of text and seed does. */
@@ -24,7 +36,7 @@ export function simulatedAnswer(
   maxContext: number,
 ): { readonly tokens: number[]; readonly finishReason: "stop" | "length" } {
   const tokens: number[] = [];
-  let text = request.tokens.reduce(mix, 1);
+  let text = request.tokens.reduce(mix, rootOf(request.adapter));
   const most = Math.min(
     request.maxTokens,
     maxContext - request.tokens.length,
@@ -47,11 +59,15 @@ export function simulatedAnswer(
 export class SimulatedDecoder {
   readonly vocabSize = 50;
   readonly #slots = new Map<number, number>();
+  readonly #owners = new Map<number, AdapterName>();
   readonly #pages = new Map<number, Uint32Array>();
   /** Rows of each submission so far. */
   readonly submissions: number[] = [];
   /** Prompt tokens computed so far. */
   prefilled = 0;
+  /** The adapter of each submission so far. */
+  readonly adapters: AdapterName[] = [];
+  #bound: AdapterName = DEFAULT_ADAPTER;
   /** Called before each submission. */
   onSubmission: () => void = () => {};
 
@@ -60,6 +76,11 @@ export class SimulatedDecoder {
   /** As the class that it stands for. */
   get decoder(): Decoder {
     return this as unknown as Decoder;
+  }
+
+  /** Computes under an adapter from now on. */
+  bind(adapter: AdapterName): void {
+    this.#bound = adapter;
   }
 
   setPage(page: number, slots: Uint32Array): void {
@@ -77,6 +98,7 @@ export class SimulatedDecoder {
   ): Promise<readonly DecodedRow[]> {
     this.onSubmission();
     this.submissions.push(rows.length);
+    this.adapters.push(this.#bound);
     if (rows.length > this.size.maxBatch) throw new Error("Too many rows");
     if (steps > this.size.stepsPerSubmission) throw new Error("Too many steps");
     if (new Set(rows.map(({ page }) => page)).size < rows.length) {
@@ -103,9 +125,17 @@ export class SimulatedDecoder {
   /** Puts a token into its slot, after what stands in the slot before it. */
   #compute({ token, position, page }: PrefillRow): number {
     const slots = this.#pages.get(page)!;
-    const before = position === 0 ? 1 : this.#slots.get(slots[position - 1]!);
+    const before = position === 0
+      ? rootOf(this.#bound)
+      : this.#slots.get(slots[position - 1]!);
     if (before === undefined) throw new Error("A slot was never computed");
+    if (
+      position > 0 && this.#owners.get(slots[position - 1]!) !== this.#bound
+    ) {
+      throw new Error("A row ran under another adapter than its prefix");
+    }
     const text = mix(before, token);
+    this.#owners.set(slots[position]!, this.#bound);
     this.#slots.set(slots[position]!, text);
     return text;
   }

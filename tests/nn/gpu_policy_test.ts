@@ -40,7 +40,7 @@ async function differentiate(policy: GpuPolicy, name: string): Promise<void> {
 }
 
 async function weightsOf(policy: GpuPolicy) {
-  const tensors = await policy.parameters.read();
+  const tensors = await policy.weightsOf();
   return new Map(tensors.map(({ name, data }) => [name, data]));
 }
 
@@ -97,10 +97,10 @@ Deno.test("GpuPolicy goes on to the same bits from saved weights and optimizer s
   const policy = testPolicy(planner);
   await differentiate(policy, "before");
   await policy.step(STEP);
-  const weights = await policy.parameters.read();
+  const weights = await policy.weightsOf();
   const state = await policy.optimizer();
   const resumed = testPolicy(planner);
-  resumed.parameters.write(weights);
+  resumed.load(weights);
   resumed.loadOptimizer(state);
   for (const one of [policy, resumed]) {
     await differentiate(one, "after");

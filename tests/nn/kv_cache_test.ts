@@ -154,3 +154,19 @@ Deno.test("KvCache.clear() forgets all", () => {
   assertEquals(lease.cached, 0);
   assertEquals(new Set(lease.slots).size, 8);
 });
+
+Deno.test("KvCache keeps adapters apart, and frees the slots of one that is forgotten", () => {
+  const cache = new KvCache(12);
+  const a = { adapter: "a" };
+  cache.release(cache.lease([1, 2, 3], 1)!, [1, 2, 3]);
+  cache.release(cache.lease([1, 2, 3], 1, a)!, [1, 2, 3]);
+  cache.release(cache.lease([1, 5, 6], 1, a)!, [1, 5]);
+  assertEquals(cache.lease([1, 2, 3, 4], 1)!.cached, 3);
+  const own = cache.lease([1, 2, 3, 4], 1, a)!;
+  assertEquals(own.cached, 3);
+  cache.release(own, [1, 2, 3]);
+  cache.forget("a");
+  const all = cache.lease([1, 2, 3, 4], 5, a)!;
+  assertEquals([all.cached, new Set(all.slots).size], [0, 8]);
+  assertEquals(cache.lease([7], 1), undefined);
+});

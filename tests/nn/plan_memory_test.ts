@@ -54,16 +54,29 @@ const CASES: Readonly<Record<string, Omit<OpenArguments, "weights">>> = {
     trained: true,
     adapter: { lora: { ...LORA, dropout: 0.1 }, weights: [] },
   },
+  "two adapters, with a reference": {
+    ...COMMON,
+    trained: true,
+    reference: true,
+    adapter: { lora: LORA, weights: [], others: new Map([["critic", []]]) },
+  },
   "nothing trained": { ...COMMON, trained: false },
 };
 
 for (const [name, options] of Object.entries(CASES)) {
   Deno.test(`planMemory() counts what is allocated, item by item (${name})`, async () => {
-    const { software, items } = await planMemory({ ...options, scored: true });
+    const { adapter: given, ...rest } = options;
+    const others = [...given?.others?.keys() ?? []];
+    const { software, items } = await planMemory({
+      ...rest,
+      ...(given && { adapter: { lora: given.lora, others } }),
+      scored: true,
+    });
     using gpu = await Gpu.open();
-    const adapter = options.adapter && {
-      ...options.adapter,
-      weights: adapterWeights(options.adapter.lora),
+    const adapter = given && {
+      lora: given.lora,
+      weights: adapterWeights(given.lora),
+      others: new Map(others.map((name) => [name, adapterWeights(given.lora)])),
     };
     const planner = await GemmPlanner.open(gpu, planFile());
     const { policy } = openModel(planner, {
@@ -78,6 +91,7 @@ for (const [name, options] of Object.entries(CASES)) {
     assertEquals(items.has("gradients"), options.trained);
     assertEquals(items.has("reference"), options.reference ?? false);
     assertEquals(items.has("adapter"), adapter !== undefined);
+    assertEquals(items.has("adapters at rest"), others.length > 0);
   });
 }
 

@@ -36,6 +36,9 @@ function request(
   };
 }
 
+/** More of them take part with each seed. */
+const ADAPTERS = ["default", "default", "critic", null, "judge"];
+
 /** What each request has been told, put together. */
 class Listener {
   readonly tokens = new Map<number, number[]>();
@@ -62,7 +65,11 @@ async function drain(scheduler: Scheduler): Promise<Listener> {
 
 function setUp(size: Partial<DecoderSize> = {}) {
   const simulated = new SimulatedDecoder({ ...SIZE, ...size });
-  return { simulated, scheduler: new Scheduler(simulated.decoder) };
+  const scheduler = new Scheduler(
+    simulated.decoder,
+    (adapter) => simulated.bind(adapter),
+  );
+  return { simulated, scheduler };
 }
 
 Deno.test("Scheduler gives every request its own continuation, under random traffic and eviction", async () => {
@@ -79,6 +86,7 @@ Deno.test("Scheduler gives every request its own continuation, under random traf
         const id = requests.length;
         const tokens = Array.from({ length: 1 + below(20) }, () => below(2));
         const one = request(id, tokens, {
+          adapter: ADAPTERS[below(seed)]!,
           maxTokens: 1 + below(14),
           stopTokens: Array.from({ length: below(4) }, () => below(50)),
         });
@@ -229,4 +237,38 @@ Deno.test("Scheduler serves on after a submission failed", async () => {
     (await drain(scheduler)).tokens.get(2),
     simulatedAnswer(one, 30).tokens,
   );
+});
+
+Deno.test("Scheduler lets adapters take turns, the oldest first, none of them waiting for another's end", async () => {
+  const { simulated, scheduler } = setUp();
+  scheduler.add(request(0, [1, 2], { adapter: "a" }));
+  scheduler.add(request(1, [1, 2], { adapter: "b" }));
+  scheduler.add(request(2, [1, 2], { adapter: "a" }));
+  scheduler.add(request(3, [1, 2], { adapter: null, maxTokens: 3 }));
+  await drain(scheduler);
+  assertEquals(
+    simulated.adapters.map((adapter) => adapter ?? "none").join(" "),
+    "a b none a b a b a b",
+  );
+  assertEquals(simulated.submissions, [2, 1, 1, 2, 1, 2, 1, 2, 1]);
+  // The same prompt under another adapter is another prompt.
+  assertEquals(simulated.prefilled, 3);
+});
+
+Deno.test("Scheduler forgets an adapter, so that another of its name finds nothing of it", async () => {
+  const { simulated, scheduler } = setUp();
+  const tokens = [1, 2, 3, 4];
+  scheduler.add(request(0, tokens));
+  scheduler.add(request(1, tokens, { adapter: "a" }));
+  await drain(scheduler);
+  assertEquals([scheduler.uses("a"), simulated.prefilled], [false, 6]);
+  scheduler.add(request(2, tokens, { adapter: "a" }));
+  scheduler.add(request(3, tokens));
+  assertEquals(scheduler.uses("a"), true);
+  assertEquals(scheduler.forget("a"), [2]);
+  await drain(scheduler);
+  assertEquals(simulated.prefilled, 6);
+  scheduler.add(request(4, tokens, { adapter: "a" }));
+  await drain(scheduler);
+  assertEquals(simulated.prefilled, 9);
 });

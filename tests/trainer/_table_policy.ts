@@ -30,6 +30,7 @@ export class TablePolicy implements Policy {
   readonly gradients: Float64Array = new Float64Array(2 * V * V);
   /** Names of the calls that cost GPU time, in order. */
   readonly work: string[] = [];
+  readonly adapters = ["default"];
   version = 0;
   readonly dropout: number = 0;
   readonly #reference: Float64Array;
@@ -43,6 +44,10 @@ export class TablePolicy implements Policy {
   /** Probabilities of the token after `path`. */
   next(path: readonly number[], temperature = 1): number[] {
     return softmax(this.table, rowsAfter(path), temperature);
+  }
+
+  of(): this {
+    return this;
   }
 
   forward(

@@ -14,6 +14,7 @@ export interface LoraConfig {
   readonly targets: readonly AdapterTarget[] | null;
   readonly modules_to_save: readonly (AdapterModule | "norm")[] | null;
   readonly dropout: number;
+  readonly agents: readonly string[];
 }
 
 /** Schema of `train.lora`. */
@@ -35,5 +36,16 @@ export const loraSchema: z.ZodType<LoraConfig> = z.strictObject({
     ),
   dropout: z.number().min(0).lt(1).default(0).describe(
     "Share of what the first factor reads that training drops at random, for each projection anew; sampling and scoring drop nothing, so reinforcement learning scores each batch once more before it trains on it.",
+  ),
+  agents: z.array(
+    z.string().max(128).regex(/^\w[\w-]*$/).refine(
+      (name) => name !== "default",
+      "default is the agent without a name, which has the adapter that agents share",
+    ),
+  ).refine(
+    (names) => new Set(names).size === names.length,
+    "names an agent twice",
+  ).default([]).describe(
+    "Agents that get an adapter of their own, of this shape, by the names under which they call; all others share one. Each is trained on its own agent's calls.",
   ),
 }).prefault({}).describe("The adapter, where train.method is lora.");

@@ -3,8 +3,13 @@ import { DatabaseSync } from "node:sqlite";
 import { UserError } from "../../errors.ts";
 import schema from "./_schema.sql" with { type: "text" };
 
-/** Changes with the tables; a file of another version is not read. */
-const VERSION = 1;
+/** Changes with the tables; a file of another version is not read, but for those in `UPGRADES`. */
+const VERSION = 2;
+
+/** What makes the tables of an earlier version those of the next; without it they can be read all the same. */
+const UPGRADES: ReadonlyMap<number, string> = new Map([
+  [1, "ALTER TABLE calls ADD COLUMN adapter TEXT; PRAGMA user_version = 2"],
+]);
 
 /** File of the records in a run directory. */
 export const RECORDS = "records.sqlite";
@@ -28,6 +33,8 @@ export function openForWriting(directory: string): DatabaseSync {
         database.exec(`${schema}; PRAGMA user_version = ${VERSION}`);
       });
     }
+    const upgrade = UPGRADES.get(versionOf(database));
+    if (upgrade) transact(database, () => database.exec(upgrade));
     checkVersion(database, path);
     return database;
   } catch (error) {
@@ -96,7 +103,7 @@ function versionOf(database: DatabaseSync): number {
 
 function checkVersion(database: DatabaseSync, path: string): void {
   const version = versionOf(database);
-  if (version === VERSION) return;
+  if (version === VERSION || UPGRADES.has(version)) return;
   throw new UserError(
     `${path} has records of version ${version}, and this program reads version ${VERSION}: ` +
       `look at the run with the program that wrote it`,

@@ -145,6 +145,7 @@ function callRows(
       reply_message: said?.reply ?? null,
       path: blobs.add(tokens.subarray(from, first)),
       logprobs: blobs.add(call.logprobs),
+      adapter: call.adapter ?? null,
       ...scorePieces(call, findScores(id, call.id), blobs),
     };
   });

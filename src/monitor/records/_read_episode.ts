@@ -12,6 +12,8 @@ type Value = number | null;
 export interface CallDetail {
   readonly name: string;
   readonly agent: string;
+  /** The adapter that sampled; null for the one that agents share. */
+  readonly adapter: string | null;
   /** Prompt tokens. */
   readonly prompt: number;
   /** Sampled tokens: the last ones on the path to the call's last node. */
@@ -174,6 +176,7 @@ function toCall(row: Row): CallDetail {
   return {
     name: String(row.name),
     agent: String(row.agent),
+    adapter: (row.adapter ?? null) as string | null,
     prompt: Number(row.prompt),
     sampled,
     shared: Number(row.shared),

@@ -116,7 +116,8 @@ CREATE TABLE calls (
   trainer BLOB,
   reference BLOB,
   ratio BLOB,
-  clipped BLOB
+  clipped BLOB,
+  adapter TEXT
 ) STRICT;
 CREATE INDEX calls_by_episode ON calls (episode);
 CREATE INDEX calls_untrainable ON calls (id) WHERE untrainable IS NOT NULL;

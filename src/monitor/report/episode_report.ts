@@ -45,6 +45,7 @@ export function episodeReport(
 function headOf(call: CallDetail, number: number, paint: Paint): string {
   const {
     agent,
+    adapter,
     prompt,
     shared,
     sampled,
@@ -61,6 +62,7 @@ function headOf(call: CallDetail, number: number, paint: Paint): string {
     : `, gap up to ${short(Math.max(...gaps))}`;
   return [
     paint("bold", `call ${number} by ${readable(agent)}`),
+    adapter === null ? "" : ` with adapter ${readable(adapter)}`,
     `: ${prompt} prompt tokens (${
       Math.min(shared, prompt)
     } shared), ${sampled} sampled`,

@@ -56,6 +56,7 @@ export function tokenFacts(
       ],
       ["policy version", String(call.version)],
     );
+    if (call.adapter !== null) rows.push(["adapter", call.adapter]);
   }
   if (shared !== null) {
     const places = shared.find(({ from, to }) =>

@@ -1,0 +1,37 @@
+import { ModelError } from "../errors.ts";
+import { type AdapterConfig, adapterScale } from "../model/mod.ts";
+
+/** An adapter's shape, and where it comes from. */
+export interface CheckShapeOptions {
+  /** Its folder. */
+  readonly folder: string;
+  /** The shape that there is room for. */
+  readonly room: AdapterConfig;
+  /** Whose room that is, and what to do where another is needed. */
+  readonly whose: string;
+  readonly remedy: string;
+}
+
+/** @throws {ModelError} If an adapter has another shape than there is room for. */
+export function checkShape(
+  config: AdapterConfig,
+  { folder, room, whose, remedy }: CheckShapeOptions,
+): void {
+  const [has, served] = [config, room].map(shapeText);
+  if (has === served) return;
+  throw new ModelError(
+    `${folder} is an adapter of ${has}, and ${whose} has ${served}: ${remedy}`,
+  );
+}
+
+function shapeText(config: AdapterConfig): string {
+  return `rank ${config.rank} and scale ${adapterScale(config)} over ${
+    [...config.targets].sort().join(", ")
+  }${
+    config.modules
+      ? `, with ${config.tied ? "one table of " : ""}${
+        config.modules.join(", ")
+      } whole`
+      : ""
+  }`;
+}
