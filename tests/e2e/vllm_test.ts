@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { StepRecord } from "../../src/monitor/mod.ts";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
-import { type Ended, runProgram } from "./_program.ts";
+import { type Ended, Program, runProgram } from "./_program.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const LORA = [
@@ -12,13 +12,20 @@ const LORA = [
   "train.lora.rank=4",
 ];
 
+interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  /** Ends it without a word. */
+  kill(): Promise<void>;
+}
+
 /** `astuner serve` of the quickstart's model in a process of its own, adapters exchangeable. */
 async function startServer(
   set: readonly string[] = [],
-): Promise<AsyncDisposable & { readonly url: string }> {
+  port = 0,
+): Promise<TestServer> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", "--cached-only", CLI, "serve", "--port", "0"],
+      ...["run", "-A", "--cached-only", CLI, "serve", "--port", `${port}`],
       ...LORA,
       ...set,
     ],
@@ -32,28 +39,42 @@ async function startServer(
   assertTrue(url, value);
   return {
     url,
+    async kill() {
+      child.kill("SIGKILL");
+      await child.status;
+    },
     async [Symbol.asyncDispose]() {
-      child.kill("SIGINT");
+      try {
+        child.kill("SIGINT");
+      } catch {
+        // It was killed.
+      }
       await child.status;
       await output.cancel();
     },
   };
 }
 
-/** A short LoRA training of the quickstart on the server at `url`. */
-function train(
-  url: string,
-  cwd: string,
-  args: readonly string[] = ["--run-dir", "run"],
-): Promise<Ended> {
-  return runProgram([
+/** Arguments of a short LoRA training of the quickstart on the server at `url`. */
+function training(url: string, args: readonly string[] = []): string[] {
+  return [
     ...["train", "--set", "engine.kind=vllm", "--set", `engine.url=${url}`],
     ...LORA,
     ...["--steps", "2", "--set", "train.learning_rate=1e-2"],
     ...["--set", "rollout.batch_tasks=6", "--set", "checkpoint.every=1"],
     ...["--set", "eval.before=false", "--set", "eval.after=false"],
+    ...["--run-dir", "run"],
     ...args,
-  ], { cwd });
+  ];
+}
+
+/** Such a training, to its end. */
+function train(
+  url: string,
+  cwd: string,
+  args: readonly string[] = [],
+): Promise<Ended> {
+  return runProgram(training(url, args), { cwd });
 }
 
 /** Whether the server's logprobs were those of the trainer. */
@@ -119,6 +140,50 @@ Deno.test("train stops where the server has other weights than the trained model
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("train goes on where its server is killed and started again in the middle of a step", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using first = await startServer();
+    const args = training(first.url, ["--steps", "3"]);
+    await using program = new Program(args, { cwd: folder });
+    await program.until(({ event }) => event === "step");
+    await first.kill();
+    await using _second = await startServer([], Number(portOf(first.url)));
+    const { code, stderr } = await program.ended();
+    assertEquals([code, stderr], [0, ""]);
+    const whole = await steps(join(folder, "run"));
+    assertTrue(whole.length === 3 && whole.every(isServed));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("train rolls out ahead on a server, which keeps one version more than it would", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using server = await startServer();
+    const args = ["--steps", "4", "--set", "rollout.max_staleness=1"];
+    await using program = new Program(training(server.url, args), {
+      cwd: folder,
+    });
+    await program.until((event) => event.event === "step" && event.step === 3);
+    const { data } = await (await fetch(`${server.url}/v1/models`)).json();
+    assertTrue(data.length >= 3, JSON.stringify(data));
+    const { code, stderr } = await program.ended();
+    assertEquals([code, stderr], [0, ""]);
+    const whole = await steps(join(folder, "run"));
+    assertTrue(whole.length === 4 && whole.every(isServed));
+    const ages = whole.map(({ stalenessMax }) => Number(stalenessMax));
+    assertEquals([ages[0], Math.max(...ages)], [0, 1]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+function portOf(url: string): string {
+  return new URL(url).port;
+}
 
 const MODEL = fileURLToPath(
   new URL("../../examples/calculator/model", import.meta.url),
