@@ -20,6 +20,7 @@ export class RecordTables implements Disposable {
   readonly #database: DatabaseSync;
   readonly #groups: GroupInserter;
   readonly #retention: Retention;
+  readonly #putMeta: StatementSync;
   readonly #putStep: StatementSync;
   readonly #putTiming: StatementSync;
   readonly #putEvaluation: StatementSync;
@@ -28,6 +29,9 @@ export class RecordTables implements Disposable {
     this.#database = database;
     this.#retention = retention;
     this.#groups = new GroupInserter(database);
+    this.#putMeta = database.prepare(
+      "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+    );
     this.#putStep = database.prepare(
       "INSERT OR REPLACE INTO steps VALUES (?, ?)",
     );
@@ -46,12 +50,11 @@ export class RecordTables implements Disposable {
   ): Promise<RecordTables> {
     return await explainWrite(directory, () =>
       Promise.try(() => {
-        const database = openForWriting(directory);
-        const put = database.prepare(
-          "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        );
-        for (const [key, value] of Object.entries(about)) put.run(key, value);
-        return new RecordTables(database, retention);
+        const tables = new RecordTables(openForWriting(directory), retention);
+        for (const [key, value] of Object.entries(about)) {
+          tables.#putMeta.run(key, value);
+        }
+        return tables;
       }));
   }
 
@@ -86,10 +89,14 @@ export class RecordTables implements Disposable {
     transact(this.#database, () => forgetAfter(this.#database, step));
   }
 
-  /** Moves what was written out of the log, which waits for the disk: for a time when nobody waits for this. */
+  /**
+   * Moves what was written out of the log. That waits for the disk, and so does the first write into
+   * an emptied log: both happen here, when nobody waits for it.
+   */
   emptyLog(): void {
     try {
       this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      transact(this.#database, () => this.#putMeta.run("log", "emptied"));
     } catch {
       // It is safe in the log, and moves another time; a disk that is full fails the next write.
     }
