@@ -116,7 +116,10 @@ function isFar(actual: number[][], other: number[][]): boolean {
   );
 }
 
-/** The quickstart made small, training an adapter with its one table and every norm, held to the reference. */
+/**
+ * The quickstart made small, training an adapter with its one table and every norm, held to the reference, beside the
+ * adapter of an agent that never calls.
+ */
 function small(run: string, set: readonly string[] = []): Promise<Config> {
   return loadConfig({
     file: QUICKSTART,
@@ -125,6 +128,7 @@ function small(run: string, set: readonly string[] = []): Promise<Config> {
       "train.lora.rank=3",
       "train.lora.targets=[q_proj,down_proj]",
       "train.lora.modules_to_save=[embed_tokens,norm]",
+      "train.lora.agents=[critic]",
       "train.learning_rate=1e-3",
       "train.algorithm.kl=k3",
       "train.algorithm.kl_coefficient=0.1",
@@ -149,6 +153,12 @@ async function tensorsOf(file: string): Promise<Map<string, number[]>> {
   return tensors;
 }
 
+/** What the model, whose head is its embedding, calls a tensor of its adapter. */
+function ownName(name: string): string {
+  return name.replace("base_model.model.", "")
+    .replace("lm_head", "model.embed_tokens");
+}
+
 Deno.test("train() trains modules beside LoRA under a KL term, goes on from its checkpoint to the bit, and evaluate() measures them", () =>
   withFolder(async (folder) => {
     const run = join(folder, "run");
@@ -162,12 +172,14 @@ Deno.test("train() trains modules beside LoRA under a KL term, goes on from its 
     // Four norms a layer, the last one, and the table under both its names.
     assertEquals(whole.length, 4 * 3 + 1 + 2);
     for (const name of whole) {
-      const own = name.replace("base_model.model.", "")
-        .replace("lm_head", "model.embed_tokens");
-      assertTrue(
-        trained.get(name)!.some((x, i) => x !== opened.get(own)![i]),
-        name,
-      );
+      const own = opened.get(ownName(name))!;
+      assertTrue(trained.get(name)!.some((x, i) => x !== own[i]), name);
+    }
+    const untrained = await tensorsOf(
+      join(last, "critic", "adapter_model.safetensors"),
+    );
+    for (const name of whole) {
+      assertEquals(untrained.get(name), opened.get(ownName(name)), name);
     }
     const metrics = (await Deno.readTextFile(join(run, "metrics.jsonl")))
       .trim().split("\n").map((line) => JSON.parse(line));

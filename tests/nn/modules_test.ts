@@ -78,11 +78,12 @@ const BINDING_BYTES = 64 * 2 * SMALL_SHAPE.feedForward * 4;
 function adapterWeights(
   shape: TransformerShape,
   lora: LoraShape,
+  seed = "",
 ): HostTensor[] {
   return adapterLayout(shape, lora).flatMap(({ parts }) =>
     parts.map(({ name, shape }) => {
       const count = shape.reduce((product, size) => product * size, 1);
-      const data = hashed(name, count, 0.3);
+      const data = hashed(`${seed}${name}`, count, 0.3);
       return {
         name,
         shape,
@@ -314,5 +315,43 @@ Deno.test("GpuPolicy holds a module that is trained beside LoRA once", async () 
       all.filter((name) => !base.includes(name) && !own.includes(name)),
       [],
     );
+  }
+});
+
+Deno.test("GpuPolicy trains two adapters with modules in turn to the bits that each comes to alone", async () => {
+  const { shape, lora } = CASES["one table, every norm"]!;
+  const weights = adapterWeights(shape, lora);
+  const others = adapterWeights(shape, lora, "critic ");
+  const policyOf = (
+    weights: HostTensor[],
+    others?: ReadonlyMap<string, HostTensor[]>,
+  ) =>
+    testPolicy(planner, {
+      shape,
+      adapter: { lora, weights, ...(others && { others }) },
+    });
+  const both = policyOf(weights, new Map([["critic", others]]));
+  const alone = { default: policyOf(weights), critic: policyOf(others) };
+  const input = randomInput("held out", 40, shape.vocabSize);
+  const opened = await testPolicy(planner, { shape }).forward(input);
+  for (const adapter of ["default", "critic", "critic", "default"] as const) {
+    const told = [];
+    for (
+      const [policy, name] of [
+        [both, adapter],
+        [alone[adapter], "default"],
+      ] as const
+    ) {
+      const scores = await policy.forward(input, { adapter: name });
+      policy.backward(derivatives(input.targets.length), name);
+      told.push([scores, await policy.step(STEP, name)]);
+    }
+    assertEquals(told[0], told[1]);
+    const { logprob } = await both.reference(input);
+    assertClose(logprob, opened.logprob, { tolerance: 1e-6 });
+  }
+  for (const adapter of ["default", "critic"] as const) {
+    const trained = await alone[adapter].weightsOf();
+    assertEquals(await both.weightsOf(adapter), trained);
   }
 });
