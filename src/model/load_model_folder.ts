@@ -1,12 +1,7 @@
-import { ModelError } from "../errors.ts";
 import { findChatTemplate } from "./_find_chat_template.ts";
 import type { ChatTemplate } from "./chat_template.ts";
 import { detectToolFormat } from "./detect_tool_format.ts";
-import {
-  loadModelWeights,
-  type ModelWeights,
-  readModelConfig,
-} from "./load_model_weights.ts";
+import { loadModelWeights, type ModelWeights } from "./load_model_weights.ts";
 import { loadTokenizer } from "./load_tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { ToolFormat } from "./tool_format.ts";
@@ -29,19 +24,13 @@ export interface ModelFolder extends ModelWeights {
  * Opens a Hugging Face model folder and checks that its files fit one another.
  *
  * @throws {ModelError} If a file is missing, malformed or unsupported, a parameter is missing, of
- *   another shape or one too many, or the tokenizer has more tokens than the embedding has rows.
+ *   another shape or one too many, or a token has an id for which the embedding has no row.
  */
 export async function loadModelFolder(path: string): Promise<ModelFolder> {
-  const [config, tokenizer, template] = await Promise.all([
-    readModelConfig(path),
+  const [tokenizer, template] = await Promise.all([
     loadTokenizer(path),
     findChatTemplate(path),
   ]);
-  if (tokenizer.vocabSize > config.vocabSize) {
-    throw new ModelError(
-      `${path}: tokenizer.json has ${tokenizer.vocabSize} tokens, but vocab_size in config.json is ${config.vocabSize}`,
-    );
-  }
   return {
     ...await loadModelWeights(path),
     path,

@@ -5,6 +5,7 @@ import {
   readJson,
   readJsonIfPresent,
 } from "./_files.ts";
+import { checkTokenIds } from "./_check_token_ids.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /**
@@ -13,7 +14,8 @@ import { Tokenizer } from "./tokenizer.ts";
  * Its `eosIds` are those of `generation_config.json`, or else of `config.json`, and the
  * `eos_token` of `tokenizer_config.json`.
  *
- * @throws {ModelError} If a file is missing, malformed or describes an unsupported tokenizer.
+ * @throws {ModelError} If a file is missing, malformed or describes an unsupported tokenizer, or one that has ids which the
+ *   model of `config.json` does not have.
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const source = `${folder}/tokenizer.json`;
@@ -24,11 +26,18 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     readJsonIfPresent(`${folder}/generation_config.json`),
   ]);
   const eosIds = generation?.eos_token_id ?? model?.eos_token_id ?? [];
-  return new Tokenizer(withConfigTokens(json, config), {
+  const tokenizer = new Tokenizer(withConfigTokens(json, config), {
     config,
     eosIds: checkEosIds(eosIds, folder),
     source,
   });
+  checkTokenIds(folder, {
+    "tokenizer.json": json,
+    "tokenizer_config.json": config,
+    "generation_config.json": generation,
+    "config.json": model,
+  });
+  return tokenizer;
 }
 
 function checkEosIds(value: unknown, folder: string): number[] {

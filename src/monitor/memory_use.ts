@@ -12,12 +12,14 @@ export interface MemoryUse {
   readonly available: number;
 }
 
-/** One line: `"Memory 412 MiB on llvmpipe: activations 310 MiB, …; 20.1 GiB are free"`. */
+/** One line: `"GPU memory: 412 MiB of 20.1 GiB free on llvmpipe: activations 310 MiB, …"`. */
 export function summariseMemory(memory: MemoryUse): string {
   const { device, gpu, shared } = memory;
   const items = entries(gpu).map(([item, bytes]) => `${item} ${size(bytes)}`);
-  const free = shared ? `; ${size(memory.available)} are free` : "";
-  return `Memory ${size(total(gpu))} on ${device}: ${items.join(", ")}${free}`;
+  const free = shared ? ` of ${size(memory.available)} free` : "";
+  return `GPU memory: ${size(total(gpu))}${free} on ${device}: ${
+    items.join(", ")
+  }`;
 }
 
 /** A table of items, their sum, and what there is. */

@@ -64,7 +64,9 @@ Deno.test("loadModelFolder() opens a model without a chat template, and one in s
 });
 
 Deno.test("loadModelFolder() says which file is wrong, and how", async () => {
-  const config = { "config.json": { ...TINY_CONFIG, vocab_size: 100 } };
+  const tokenizer = TINY_FILES["tokenizer.json"] as { added_tokens: unknown[] };
+  const stranger = { content: "<stranger>", id: 512, special: true };
+  const row = "but vocab_size in config.json is 512";
   const cases: [Record<string, unknown>, string][] = [
     [{ "config.json": undefined }, "config.json is missing"],
     [{ "config.json": "{" }, "config.json is not valid JSON"],
@@ -72,7 +74,31 @@ Deno.test("loadModelFolder() says which file is wrong, and how", async () => {
     [{ "tokenizer.json": undefined }, "tokenizer.json is missing"],
     [{ "generation_config.json": { eos_token_id: "x" } }, "eos_token_id"],
     [{ "chat_template.jinja": "{% if %}" }, "chat_template.jinja cannot"],
-    [config, "vocab_size in config.json is 100"],
+    [
+      { "config.json": { ...TINY_CONFIG, vocab_size: 100 } },
+      "/tokenizer.json: model.vocab has the token id 100",
+    ],
+    [
+      {
+        "tokenizer.json": {
+          ...tokenizer,
+          added_tokens: [...tokenizer.added_tokens, stranger],
+        },
+      },
+      `/tokenizer.json: added_tokens has the token id 512 of "<stranger>", ${row}`,
+    ],
+    [
+      { "tokenizer_config.json": { added_tokens_decoder: { 600: stranger } } },
+      `/tokenizer_config.json: added_tokens_decoder has the token id 600 of "<stranger>", ${row}`,
+    ],
+    [
+      { "generation_config.json": { eos_token_id: [3, 512] } },
+      `/generation_config.json: eos_token_id has the token id 512, ${row}`,
+    ],
+    [
+      { "config.json": { ...TINY_CONFIG, eos_token_id: 900 } },
+      `/config.json: eos_token_id has the token id 900, ${row}`,
+    ],
   ];
   await withFolder(async (root) => {
     for (const [i, [files, message]] of cases.entries()) {
