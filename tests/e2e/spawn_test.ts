@@ -4,6 +4,9 @@ import { assertEquals } from "../assert.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
+/** Looks for processes that should have ended. */
+const TRIES = 200;
+
 /** A program in place of vLLM that leaves its process id, and a child's, and never answers. */
 const scriptOf = (first: string) =>
   `#!/bin/sh
@@ -41,8 +44,7 @@ async function interrupted(
     const pids = await pidsIn(join(folder, "pids"));
     for (const signal of signals) child.kill(signal);
     const { code } = await child.status;
-    const alive = await Promise.all(pids.map(isAlive));
-    return { code, left: pids.filter((_, at) => alive[at]) };
+    return { code, left: await survivors(pids) };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -61,6 +63,16 @@ async function pidsIn(file: string): Promise<number[]> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+}
+
+/** Those that do not end; what is killed may need a moment until it is gone. */
+async function survivors(pids: readonly number[]): Promise<number[]> {
+  for (let tries = 0;; tries++) {
+    const alive = await Promise.all(pids.map(isAlive));
+    const left = pids.filter((_, at) => alive[at]);
+    if (left.length === 0 || tries === TRIES) return left;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
