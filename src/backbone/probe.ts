@@ -54,8 +54,8 @@ export async function probe(
   if (!(max <= maxGap)) {
     throw new UserError(
       `The engine does not serve the trained weights: at policy version ${policy.version}, a token's logprob ` +
-        `differs by ${max} nats, and engine.probe_bound is ${maxGap}. Where the engine computes in lower ` +
-        "precision, raise the bound; else it serves another model than model.path",
+        `differs by ${max} nats, and ${maxGap} are taken for rounding (engine.probe_bound). Where the engine computes ` +
+        "in lower precision, raise the bound; else it has kept older weights, or serves another model than model.path",
     );
   }
   const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;

@@ -75,6 +75,8 @@ export class WebGpuBackbone implements Backbone {
   readonly #adapter: AdapterConfig | undefined;
   readonly #remote: RemoteEngine | undefined;
   #publisher: Publisher | undefined;
+  /** The widest gap of the first probe of a remote engine. */
+  #firstGap: number | undefined;
 
   constructor({ policy, engine, adapter, remote }: WebGpuBackboneOptions) {
     this.#policy = policy;
@@ -148,10 +150,11 @@ export class WebGpuBackbone implements Backbone {
     }
     await this.#serve();
     if (!this.#remote) return;
-    await this.#probe(
+    const gap = await this.#probe(
       (adapter) => sampleProbe(this.#engine, adapter),
       config,
     );
+    if (gap.tokens > 0) this.#firstGap = gap.max;
   }
 
   /** Has the engine serve the policy as it is now. */
@@ -182,7 +185,7 @@ export class WebGpuBackbone implements Backbone {
           policy: this.#policy.of(adapter),
           engine: this.#engine,
           adapter,
-          maxGap: probeBoundOf(config),
+          maxGap: probeBoundOf(config, this.#firstGap),
         }),
       );
     }

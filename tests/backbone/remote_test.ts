@@ -3,7 +3,7 @@ import { WebGpuBackbone } from "../../src/backbone/mod.ts";
 import type { WeightSink } from "../../src/engine/mod.ts";
 import { EngineError, UserError } from "../../src/errors.ts";
 import { openWeights } from "../../src/model/mod.ts";
-import { assertEquals, assertRejects } from "../assert.ts";
+import { assertAlmostEquals, assertEquals, assertRejects } from "../assert.ts";
 import { type BigramProcess, bigramRun } from "./_bigram_job.ts";
 
 /** A sink that serves what it reads from the folders, and takes note of what it is asked. */
@@ -77,5 +77,39 @@ Deno.test("WebGpuBackbone says what the server said where a version cannot be pu
       new WebGpuBackbone({ ...process, remote: { weights } }).run(process.job),
     UserError,
     "Policy version 1 is not served: the disk is not there",
+  );
+});
+
+/** The gap of each step's probe, with an engine whose logprobs are wrong by `errors` in turn. */
+async function gapsWith(errors: readonly number[]): Promise<number[]> {
+  await using run = await bigramRun([
+    `train.steps=${errors.length - 1}`,
+    "rollout.group_size=16",
+    "engine.kind=vllm",
+    "engine.url=http://127.0.0.1:8000",
+  ]);
+  using process = await run.open();
+  const { engine } = process;
+  const score = engine.score.bind(engine);
+  let probes = 0;
+  engine.score = async (sequences) => {
+    const error = errors[probes++]!;
+    const scored = await score(sequences);
+    return scored.map((logprobs) => logprobs.map((logprob) => logprob + error));
+  };
+  const remote = { weights: sinkOf(process, []) };
+  await new WebGpuBackbone({ ...process, remote }).run(process.job);
+  return run.events.flatMap((event) =>
+    event.event === "step" ? [Number(event.probeGapMax)] : []
+  );
+}
+
+Deno.test("WebGpuBackbone takes no more for rounding than the first probe makes likely", async () => {
+  const [rough] = await gapsWith([0.1, 0.4]);
+  assertAlmostEquals(rough!, 0.4, 1e-3);
+  await assertRejects(
+    () => gapsWith([1e-4, 0.4]),
+    UserError,
+    /at policy version 1, .* 0.05 are taken for rounding.* kept older weights/,
   );
 });

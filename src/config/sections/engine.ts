@@ -46,7 +46,8 @@ export const engineSchema: z.ZodType<EngineConfig> = z.strictObject({
   ),
   probe_bound: z.number().positive().nullable().default(null).describe(
     "Largest difference, in nats, between a token's logprob at the engine and in the trainer; beyond it the run stops, " +
-      "since it would not learn from its own policy. null is 0.05, and 0.5 for vllm, whose half precision rounds more.",
+      "since it would not learn from its own policy. null is 0.05; for vllm, which may round more, 1 as the run begins and " +
+      "then 10 times what was found there, from 0.05 to 1.",
   ),
   ...vllmKeys,
 }).prefault({}).describe(
