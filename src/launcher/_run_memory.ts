@@ -130,6 +130,8 @@ function remediesOf(
         `lower train.max_nodes (${train.max_nodes})`,
         ...trained && !recompute ? ["set train.recompute to always"] : [],
       ];
+    case "adapters at rest":
+      return [`lower train.lora.rank (${train.lora.rank})`];
     case "loss head":
       return [`lower train.max_nodes (${train.max_nodes})`];
     case "KV cache":

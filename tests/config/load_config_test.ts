@@ -190,6 +190,18 @@ Deno.test("loadConfig() refuses what is impossible together", async () => {
         "train: { algorithm: { kl_coefficient: 0.1 } }",
         "train.algorithm.kl_coefficient weighs a KL term",
       ],
+      [
+        "train: { lora: { agents: [critic] } }",
+        "train.lora.agents have adapters of their own: set train.method to lora",
+      ],
+      [
+        "train: { method: lora, lora: { agents: [critic, critic] } }",
+        "names an agent twice",
+      ],
+      [
+        "train: { method: lora, lora: { agents: [default] } }",
+        "default is the agent without a name",
+      ],
     ] as const
   ) {
     assertMatch(await refusal(extra), message);

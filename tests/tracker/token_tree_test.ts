@@ -193,6 +193,24 @@ Deno.test("exclude() takes calls out of training, and keeps what was said of oth
   assertEquals(batches[0]!.calls.map(({ call }) => call), ["new"]);
 });
 
+Deno.test("limited() leaves the terms of some calls, and the tree as it was", () => {
+  const tree = new TokenTree();
+  tree.record(call("asks", [1], [2, 3], { agent: "solver" }));
+  tree.record(call("judges", [1, 2, 3, 4], [5], { agent: "critic" }));
+  const before = JSON.stringify(tree);
+  const limited = tree.limited(({ agent }) => agent === "critic");
+  const batchOf = (tree: TokenTree) =>
+    buildBatch([{ episodes: [{ id: "e", tree, advantage: 1 }] }], {
+      maxNodes: 100,
+    }).batches[0]!;
+  const own = batchOf(limited);
+  assertEquals(own.calls.map(({ call }) => call), ["judges"]);
+  assertEquals([...own.tokens], [1, 2, 3, 4, 5]); // what led to it is computed all the same
+  assertEquals([...own.terms.weight], [1]);
+  assertEquals(JSON.stringify(tree), before);
+  assertEquals(batchOf(tree).calls.length, 2);
+});
+
 Deno.test("record() refuses what is not a call of the episode", () => {
   const tree = new TokenTree();
   tree.record(call("a", [1], [2]));

@@ -30,7 +30,7 @@ export class TablePolicy implements Policy {
   readonly gradients: Float64Array = new Float64Array(2 * V * V);
   /** Names of the calls that cost GPU time, in order. */
   readonly work: string[] = [];
-  readonly adapters = ["default"];
+  readonly adapters: readonly string[] = ["default"];
   version = 0;
   readonly dropout: number = 0;
   readonly #reference: Float64Array;
@@ -46,7 +46,7 @@ export class TablePolicy implements Policy {
     return softmax(this.table, rowsAfter(path), temperature);
   }
 
-  of(): this {
+  of(_adapter: string): Policy {
     return this;
   }
 

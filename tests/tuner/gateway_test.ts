@@ -559,3 +559,28 @@ Deno.test("Gateway hands on requests that it does not know, and gives out its pu
   assertEquals(unknown.status, 404);
   await unknown.body?.cancel();
 });
+
+Deno.test("Gateway has agents with an adapter of their own sampled from it, and records which", async () => {
+  await using test = await startGateway({ text: "Hi" }, {
+    adapted: ["solver", "critic"],
+  });
+  for (const model of ["policy:solver", "policy", "policy:helper"]) {
+    await chat(test.session, { model });
+  }
+  await postChat(test.session, {}, {
+    headers: { "x-astuner-agent": "critic" },
+  }).then((response) => response.body?.cancel());
+  assertEquals(
+    test.engine.requests.map(({ adapter }) => adapter),
+    ["solver", undefined, undefined, "critic"],
+  );
+  assertEquals(
+    test.session.tree.calls.map(({ agent, adapter }) => [agent, adapter]),
+    [
+      ["solver", "solver"],
+      ["default", undefined],
+      ["helper", undefined],
+      ["critic", "critic"],
+    ],
+  );
+});
