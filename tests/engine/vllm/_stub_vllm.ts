@@ -25,8 +25,11 @@ export interface StubOptions {
   readonly apiKey?: string;
   /** Tokens in an event. @default 1 */
   readonly chunk?: number;
-  /** Resolves before each event; never, to fall silent. @default a task's turn */
-  readonly pace?: (sampled: number) => Promise<unknown>;
+  /**
+   * Resolves before each event of a stream that began at `begun` (`performance.now`); never, to fall silent.
+   * @default a task's turn
+   */
+  readonly pace?: (sampled: number, begun: number) => Promise<unknown>;
   /** Has the last say on each event before it is sent. @default as it is */
   readonly spoil?: (event: Json, sampled: number) => Json;
   /** Tokens after which a stop token is sampled, where the request has one. @default by chance, 1 in 16 */
@@ -257,6 +260,7 @@ export class StubVllm implements AsyncDisposable {
     const utf8 = new TextEncoder();
     const samples = this.#sample(body, weights);
     const options = body.stream_options ?? {};
+    const begun = performance.now();
     let sampled = 0;
     let isOpen = true;
     this.running++;
@@ -266,7 +270,7 @@ export class StubVllm implements AsyncDisposable {
     };
     const stream = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        await pace(sampled);
+        await pace(sampled, begun);
         if (!isOpen) return;
         const steps: Step[] = [];
         while (steps.length < chunk) {
