@@ -98,8 +98,8 @@ export async function generate(
         signal,
         idleMs: options.idleMs,
         onTokens(sampled) {
-          tokens.push(...sampled.tokens);
-          logprobs.push(...sampled.logprobs);
+          for (const id of sampled.tokens) tokens.push(id);
+          for (const logprob of sampled.logprobs) logprobs.push(logprob);
           request.onTokens?.(sampled.tokens, sampled.logprobs);
         },
       });

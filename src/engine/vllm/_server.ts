@@ -99,9 +99,12 @@ export class Server {
         ...request,
         signal: ending.signal,
       });
+      const utf8 = new TextDecoder();
       let text = "";
-      for await (const piece of ending.read(response.body)) text += piece;
-      return text;
+      await ending.read(response.body, (bytes) => {
+        text += utf8.decode(bytes, { stream: true });
+      });
+      return text + utf8.decode();
     } catch (error) {
       if (isLate) {
         const seconds = timeoutMs / 1000;

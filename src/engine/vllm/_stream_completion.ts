@@ -1,7 +1,7 @@
 import type { CompletionReader, SampledTokens } from "./_completion_reader.ts";
 import { Ending } from "./_ending.ts";
+import { EventSplitter } from "./_event_splitter.ts";
 import { IdleLimit } from "./_idle_limit.ts";
-import { readEvents } from "./_read_events.ts";
 import type { Server } from "./_server.ts";
 import { ServerError } from "./_server_error.ts";
 
@@ -37,10 +37,11 @@ export async function streamCompletion(
       body,
       signal: ending.signal,
     });
-    for await (const events of readEvents(ending.read(response.body))) {
+    const events = new EventSplitter();
+    await ending.read(response.body, (bytes) => {
       limit.touch();
-      for (const data of events) takeEvent(server, data, options);
-    }
+      for (const data of events.push(bytes)) takeEvent(server, data, options);
+    });
   } catch (cause) {
     if (isSilent) {
       const seconds = idleMs / 1000;
