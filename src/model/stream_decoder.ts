@@ -8,7 +8,9 @@ import type { DecodeOptions, Tokenizer } from "./tokenizer.ts";
 export class StreamDecoder {
   readonly #tokenizer: Tokenizer;
   readonly #skipSpecialTokens: boolean;
-  readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  #utf8: TextDecoder | undefined;
+  /** Whether bytes may be held back. */
+  #isOpen = false;
 
   /** Starts with no text held back. */
   constructor(tokenizer: Tokenizer, options: DecodeOptions = {}) {
@@ -25,15 +27,26 @@ export class StreamDecoder {
     let text = "";
     for (const id of ids) {
       if (this.#skipSpecialTokens && this.#tokenizer.isSpecial(id)) continue;
-      text += this.#utf8.decode(this.#tokenizer.tokenBytes(id), {
-        stream: true,
-      });
+      const whole = this.#tokenizer.wholeText(id);
+      text += whole === undefined || this.#isOpen
+        ? this.#decode(id, whole)
+        : whole;
     }
     return text;
   }
 
   /** Returns what was held back, an unfinished character as U+FFFD; the decoder starts afresh. */
   end(): string {
-    return this.#utf8.decode();
+    if (!this.#isOpen) return "";
+    this.#isOpen = false;
+    return this.#utf8!.decode();
+  }
+
+  #decode(id: number, whole: string | undefined): string {
+    this.#utf8 ??= new TextDecoder("utf-8", { ignoreBOM: true });
+    // Whole characters end whatever was held back, and no bytes leave it as it is.
+    if (whole !== "") this.#isOpen = whole === undefined;
+    const bytes = this.#tokenizer.tokenBytes(id);
+    return this.#utf8.decode(bytes, { stream: true });
   }
 }

@@ -36,6 +36,8 @@ export class Tokenizer {
   readonly eosIds: readonly number[];
   readonly #encoder: HuggingFaceTokenizer;
   readonly #bytes: readonly (Uint8Array | undefined)[];
+  /** What `wholeText` was asked for; null where bytes are not whole characters. */
+  readonly #texts: (string | null)[] = [];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #specialIds: ReadonlySet<number>;
 
@@ -106,6 +108,19 @@ export class Tokenizer {
     return this.#bytes[id] ?? NO_BYTES;
   }
 
+  /**
+   * Text of token `id`, where its bytes are whole characters; undefined where they are not.
+   *
+   * @throws {RangeError} If the id is not a natural number.
+   */
+  wholeText(id: number): string | undefined {
+    const known = this.#texts[id];
+    if (known !== undefined) return known ?? undefined;
+    const bytes = this.tokenBytes(id);
+    if (bytes.length === 0) return "";
+    return (this.#texts[id] = textOf(bytes)) ?? undefined;
+  }
+
   /** Id of the token written `token` in `tokenizer.json`, special or not. */
   tokenId(token: string): number | undefined {
     return this.#ids.get(token);
@@ -131,6 +146,7 @@ export class Tokenizer {
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NO_BYTES = new Uint8Array(0);
 
 interface AddedToken {
@@ -216,6 +232,15 @@ function checkId(id: unknown, where: string): void {
     !Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 24
   ) {
     throw new ModelError(`${where} is not a token id: ${JSON.stringify(id)}`);
+  }
+}
+
+/** The text of bytes that are UTF-8; null of others. */
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return null;
   }
 }
 

@@ -74,8 +74,11 @@ export async function answer(
   const writer = asked.stream();
   return eventStream({
     async run(send) {
-      const done = await complete((piece) => writer.piece(piece).forEach(send));
-      writer.end(done).forEach(send);
+      return writer.end(
+        await complete((piece) => {
+          for (const event of writer.piece(piece)) send(event);
+        }),
+      );
     },
     onCancel: () => gone.abort(),
     errorEvent: (error) => writer.error(toApiError(error, onError)),

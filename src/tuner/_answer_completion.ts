@@ -12,7 +12,7 @@ import {
   type CompletionRequest,
   parseCompletionRequest,
 } from "./_completion_request.ts";
-import type { JsonBody } from "./_dialect.ts";
+import type { JsonBody, ServerEvent } from "./_dialect.ts";
 import { eventStream } from "./_event_stream.ts";
 import { ReplyReader } from "./_reply_reader.ts";
 import { sampleReply } from "./_sample_reply.ts";
@@ -86,10 +86,9 @@ export async function answerCompletion(
     });
   }
   return eventStream({
-    run: (send) =>
-      limit(() => stream(completing, writing, (data) => send({ data }))),
+    run: (send) => limit(() => stream(completing, writing, send)),
     onCancel: () => gone.abort(),
-    errorEvent: (error) => ({ data: toApiError(error, onError).toJSON() }),
+    errorEvent: (error) => eventOf(toApiError(error, onError).toJSON()),
     last: "[DONE]",
   });
 }
@@ -97,31 +96,41 @@ export async function answerCompletion(
 async function stream(
   completing: Completing,
   writing: CompletionWriting,
-  send: (data: JsonBody) => void,
-): Promise<void> {
+  send: (event: ServerEvent) => void,
+): Promise<ServerEvent[]> {
   const { request } = completing;
   const sampled = new Map<number, number>();
 
-  function sendPart(part: CompletionPart): void {
+  function partEvent(part: CompletionPart): ServerEvent {
     const { index, tokens } = part;
     const count = (sampled.get(index) ?? 0) + tokens.length;
     sampled.set(index, count);
     const prompt = request.prompts[Math.floor(index / request.n)]!;
-    send({
+    return eventOf({
       ...completionJson([completionChoice(part, writing)], writing),
       ...(request.continuousUsage &&
         { usage: completionUsage(prompt.length, count) }),
     });
   }
 
-  const parts = await completeAll({ ...completing, onPart: sendPart });
-  for (const { index, finishReason, stopReason } of parts) {
+  const onPart = (part: CompletionPart) => send(partEvent(part));
+  const parts = await completeAll({ ...completing, onPart });
+  const endings = parts.map(({ index, finishReason, stopReason }) => {
     const end = { tokens: [], logprobs: [], text: "" };
-    sendPart({ ...end, index, finishReason: finishReason!, stopReason });
-  }
-  if (!request.includeUsage) return;
+    return partEvent({
+      ...end,
+      index,
+      finishReason: finishReason!,
+      stopReason,
+    });
+  });
+  if (!request.includeUsage) return endings;
   const usage = usageOf(request, parts);
-  send({ ...completionJson([], writing), usage });
+  return [...endings, eventOf({ ...completionJson([], writing), usage })];
+}
+
+function eventOf(data: JsonBody): ServerEvent {
+  return { json: JSON.stringify(data) };
 }
 
 /** All continuations of all prompts; where one fails, the others are cancelled. */

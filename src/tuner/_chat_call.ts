@@ -54,7 +54,7 @@ export async function sampleChoice(
 ): Promise<ChatReply> {
   const { id, request, prompt, onPiece } = options;
   const sampling = replySampling(options, index);
-  const reasoning = { reasoning: /<think>\s*$/.test(prompt.leadText) };
+  const reasoning = /<think>\s*$/.test(prompt.leadText);
   let streamedCalls = 0;
   const sampled = await sampleReply(options.engine, {
     tokens: prompt.tokens,
@@ -66,10 +66,17 @@ export async function sampleChoice(
       const from = { id, choice: index, first: streamedCalls };
       const toolCalls = identified(piece.toolCalls, from);
       streamedCalls += toolCalls.length;
-      const promptTokens = prompt.tokens.length;
-      const asked = { id, promptTokens, prompt: prompt.tokens };
-      const news = { ...piece, ...asked, index, toolCalls };
-      onPiece({ ...news, ...reasoning });
+      onPiece({
+        id,
+        promptTokens: prompt.tokens.length,
+        prompt: prompt.tokens,
+        index,
+        content: piece.content,
+        reasoning,
+        toolCalls,
+        tokens: piece.tokens,
+        logprobs: piece.logprobs,
+      });
     }),
   });
   const call: Call = {
@@ -102,7 +109,7 @@ export async function sampleChoice(
     choice: {
       index,
       content,
-      ...reasoning,
+      reasoning,
       toolCalls,
       finishReason: ended,
       ...(stop !== undefined && { stop }),

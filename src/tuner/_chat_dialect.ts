@@ -67,6 +67,7 @@ class ChatChunks implements EventWriter {
   /** How many tool calls each reply that has begun has had. */
   readonly #toolCalls = new Map<number, number>();
   readonly #reasoning = new Map<number, ReasoningStream>();
+  #envelope: string | undefined;
 
   constructor(options: ChatResponseOptions) {
     this.#options = options;
@@ -113,13 +114,11 @@ class ChatChunks implements EventWriter {
       ]),
     ]);
     if (!this.#options.request.includeUsage) return endings;
-    const usage = usageJson(completion);
-    const { data } = this.#chunk(id, []);
-    return [...endings, { data: { ...data, usage } }];
+    return [...endings, this.#chunk(id, [], { usage: usageJson(completion) })];
   }
 
   error(error: ApiError): ServerEvent {
-    return { data: chatDialect.error(error) };
+    return { json: JSON.stringify(chatDialect.error(error)) };
   }
 
   /** What was held back of a reply that ended where it might have gone on otherwise. */
@@ -157,24 +156,31 @@ class ChatChunks implements EventWriter {
     const isFirst = this.#toolCalls.size === 0;
     this.#toolCalls.set(index, 0);
     const delta = { role: "assistant", content: "" };
-    const { data } = this.#chunk(asked.id, [
-      { index, delta, logprobs: null, finish_reason: null },
-    ]);
+    const choice = { index, delta, logprobs: null, finish_reason: null };
     const ids = isFirst ? promptIdsJson(asked, this.#options) : {};
-    return [{ data: { ...data, ...ids } }];
+    return [this.#chunk(asked.id, [choice], ids)];
   }
 
-  #chunk(id: string, choices: readonly JsonBody[]): ServerEvent {
-    const { created, request } = this.#options;
-    const data = {
-      id,
-      object: "chat.completion.chunk",
-      created,
-      model: request.model,
-      choices,
-      ...(request.includeUsage && { usage: null }),
-    };
-    return { data };
+  #chunk(
+    id: string,
+    choices: readonly JsonBody[],
+    more: JsonBody = {},
+  ): ServerEvent {
+    this.#envelope ??= this.#openEnvelope(id);
+    const { includeUsage } = this.#options.request;
+    const rest = includeUsage ? { usage: null, ...more } : more;
+    const end = JSON.stringify(rest).slice(1);
+    const json = this.#envelope + JSON.stringify(choices) +
+      (end === "}" ? end : `,${end}`);
+    return { json };
+  }
+
+  /** What all chunks begin with, as JSON. */
+  #openEnvelope(id: string): string {
+    const { created, request: { model } } = this.#options;
+    const object = "chat.completion.chunk";
+    const envelope = JSON.stringify({ id, object, created, model });
+    return `${envelope.slice(0, -1)},"choices":`;
   }
 }
 

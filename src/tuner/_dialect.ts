@@ -10,7 +10,8 @@ export type JsonBody = Readonly<Record<string, unknown>>;
 export interface ServerEvent {
   /** The event's name, where the dialect gives names. */
   readonly name?: string;
-  readonly data: JsonBody;
+  /** Its data, written out: most of an event is the same in all of a stream. */
+  readonly json: string;
 }
 
 /** One way of asking for a reply over HTTP. All of them end in the same recorded calls. */

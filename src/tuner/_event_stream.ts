@@ -2,8 +2,10 @@ import type { ServerEvent } from "./_dialect.ts";
 
 /** What writes an event stream. */
 export interface EventStreamOptions {
-  /** Sends events until it resolves. */
-  readonly run: (send: (event: ServerEvent) => void) => Promise<void>;
+  /** Sends events until it resolves, with the last ones. */
+  readonly run: (
+    send: (event: ServerEvent) => void,
+  ) => Promise<readonly ServerEvent[]>;
   /** Called when the client closes the stream. */
   readonly onCancel: () => void;
   /** The event that tells of an error after the first event. */
@@ -35,26 +37,32 @@ export async function eventStream(
     },
   });
   let isBegun = false;
+  let unsent = "";
 
-  function write(data: string, name?: string): void {
-    const event = name === undefined ? "" : `event: ${name}\n`;
-    controller?.enqueue(utf8.encode(`${event}data: ${data}\n\n`));
+  function send({ name, json }: ServerEvent): void {
+    // What is sent in one turn, as where several tokens arrived together, goes in one piece.
+    if (unsent === "") queueMicrotask(flush);
+    if (name !== undefined) unsent += `event: ${name}\n`;
+    unsent += `data: ${json}\n\n`;
+    if (isBegun) return;
     isBegun = true;
     begun.resolve();
   }
 
-  function send({ name, data }: ServerEvent): void {
-    write(JSON.stringify(data), name);
+  function flush(): void {
+    if (unsent !== "") controller?.enqueue(utf8.encode(unsent));
+    unsent = "";
   }
 
   async function run(): Promise<void> {
     try {
-      await options.run(send);
+      (await options.run(send)).forEach(send);
     } catch (error) {
       if (!isBegun) throw error;
       send(options.errorEvent(error));
     }
-    if (options.last !== undefined) write(options.last);
+    if (options.last !== undefined) send({ json: options.last });
+    flush();
     controller?.close();
   }
 

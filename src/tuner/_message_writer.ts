@@ -102,5 +102,5 @@ export class MessageWriter implements EventWriter {
 }
 
 function event(type: string, fields: JsonBody): ServerEvent {
-  return { name: type, data: { type, ...fields } };
+  return { name: type, json: JSON.stringify({ type, ...fields }) };
 }

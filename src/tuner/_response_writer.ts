@@ -144,6 +144,6 @@ export class ResponseWriter implements EventWriter {
 
   #event(type: string, fields: JsonBody): ServerEvent {
     const data = { type, sequence_number: this.#sent++, ...fields };
-    return { name: type, data };
+    return { name: type, json: JSON.stringify(data) };
   }
 }

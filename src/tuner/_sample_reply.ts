@@ -49,13 +49,13 @@ export async function sampleReply(
     const { content, toolCalls } = news;
     const isNews = content !== "" || toolCalls.length > 0 || from !== streamed;
     if (onPiece === undefined || !isNews) return;
-    const read = [passedOn, reader.sampled] as const;
-    passedOn = reader.sampled;
+    const start = passedOn;
+    const end = passedOn = reader.sampled;
     onPiece({
       content,
       toolCalls,
-      tokens: from.tokens.slice(...read),
-      logprobs: from.logprobs.slice(...read),
+      tokens: from.tokens.slice(start, end),
+      logprobs: from.logprobs.slice(start, end),
     });
   }
 
@@ -67,8 +67,8 @@ export async function sampleReply(
       ? AbortSignal.any([options.signal, enough.signal])
       : options.signal,
     onTokens(ids, logprobs) {
-      streamed.tokens.push(...ids);
-      streamed.logprobs.push(...logprobs);
+      for (const id of ids) streamed.tokens.push(id);
+      for (const logprob of logprobs) streamed.logprobs.push(logprob);
       pass(reader.push(ids), streamed);
       if (reader.stopped) enough.abort();
     },

@@ -15,6 +15,7 @@ export class StopScanner {
    *   completed, if one was; nothing that follows it is of interest.
    */
   push(text: string): { readonly text: string; readonly stop?: string } {
+    if (this.#stops.length === 0) return { text };
     const all = this.#held + text;
     const first = this.#firstStop(all);
     if (first !== undefined) {

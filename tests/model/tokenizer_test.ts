@@ -1,6 +1,7 @@
 import { StreamDecoder, Tokenizer } from "../../src/model/mod.ts";
 import { ModelError } from "../../src/errors.ts";
 import { assertEquals, assertThrows, assertTrue } from "../assert.ts";
+import { seeded } from "../tracker/_random.ts";
 import { GOLDEN, goldenTokenizer } from "./_golden.ts";
 
 Deno.test("Tokenizer.encode() gives the ids of Hugging Face tokenizers", () => {
@@ -114,6 +115,24 @@ Deno.test("StreamDecoder.end() shows an unfinished character and starts afresh",
   assertEquals(decoder.push(ids.slice(0, -1)), "");
   assertEquals(decoder.end(), "\ufffd");
   assertEquals(decoder.push(ids) + decoder.end(), "日");
+});
+
+Deno.test("StreamDecoder gives what a decoder of their bytes gives, id by id, whatever the ids", () => {
+  const tokenizer = goldenTokenizer();
+  const random = seeded(3);
+  const some = tokenizer.encode("a😀é日\n👩‍👩‍👧\ufeff<|im_end|>");
+  for (let trial = 0; trial < 300; trial++) {
+    const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+    const decoder = new StreamDecoder(tokenizer);
+    for (let length = Math.floor(random() * 30); length > 0; length--) {
+      const id = random() < 0.7
+        ? some[Math.floor(random() * some.length)]!
+        : Math.floor(random() * (tokenizer.vocabSize + 9));
+      const bytes = tokenizer.tokenBytes(id).slice();
+      assertEquals(decoder.push([id]), utf8.decode(bytes, { stream: true }));
+    }
+    assertEquals(decoder.end(), utf8.decode());
+  }
 });
 
 Deno.test("StreamDecoder leaves special tokens out on request", () => {
