@@ -23,7 +23,8 @@ export interface CallMessages {
 export class MessageTree {
   readonly #nodes: MessageNode[] = [];
   readonly #calls = new Map<string, CallMessages>();
-  readonly #children = new Map<string, number>();
+  /** Numbers of the messages that follow each one, by its number. */
+  readonly #children = new Map<number, number[]>();
 
   /** The messages, by number. */
   get nodes(): readonly MessageNode[] {
@@ -56,23 +57,34 @@ export class MessageTree {
   }
 
   #child(parent: number, message: ChatMessage): number {
-    const key = `${parent} ${JSON.stringify(message, plainly)}`;
-    let child = this.#children.get(key);
-    if (child === undefined) {
-      child = this.#nodes.push({ parent, message }) - 1;
-      this.#children.set(key, child);
-    }
-    return child;
+    let children = this.#children.get(parent);
+    if (children === undefined) this.#children.set(parent, children = []);
+    const known = children.find((node) =>
+      isAlike(this.#nodes[node]!.message, message)
+    );
+    if (known !== undefined) return known;
+    const node = this.#nodes.push({ parent, message }) - 1;
+    children.push(node);
+    return node;
   }
 }
 
-/** Leaves out what is null, as clients add (`refusal: null`), and the order of fields. */
-function plainly(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return value;
+/** Whether two JSON values say the same but for fields that are null, as clients add (`refusal: null`). */
+function isAlike(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object") return false;
+  if (a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
+      a.every((item, at) => isAlike(item, b[at]));
   }
-  return Object.fromEntries(
-    Object.entries(value).filter(([, field]) => field !== null)
-      .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0),
+  const [fields, others] = [new Map(fieldsOf(a)), fieldsOf(b)];
+  return fields.size === others.length &&
+    others.every(([name, value]) => isAlike(fields.get(name), value));
+}
+
+function fieldsOf(value: object): [string, unknown][] {
+  return Object.entries(value).filter(([, field]) =>
+    field !== null && field !== undefined
   );
 }

@@ -25,6 +25,36 @@ Deno.test("MessageTree knows a reply again that came back with empty fields", ()
   assertEquals(tree.nodes.map(({ parent }) => parent), [-1, 0, 1, 2]);
 });
 
+Deno.test("MessageTree tells messages apart by what their fields hold, in whatever order", () => {
+  const calling = (input: string) => ({
+    role: "assistant",
+    content: "",
+    tool_calls: [{
+      id: "call_1",
+      type: "function",
+      function: { name: "add", arguments: input },
+    }],
+  });
+  const shuffled = {
+    tool_calls: calling("{}").tool_calls.map((
+      { id, type, function: call },
+    ) => ({
+      function: { arguments: call.arguments, name: call.name },
+      type,
+      id,
+      index: null,
+    })),
+    content: "",
+    role: "assistant",
+  };
+  const tree = new MessageTree();
+  tree.record("a", { messages: [user], reply: calling("{}") });
+  tree.record("b", { messages: [user], reply: calling("[]") });
+  tree.record("c", { messages: [user], reply: { ...first, content: "" } });
+  tree.record("d", { messages: [user, shuffled], reply: second });
+  assertEquals(tree.nodes.map(({ parent }) => parent), [-1, 0, 0, 0, 1]);
+});
+
 Deno.test("MessageTree leaves no trace where an episode is written as JSON", () => {
   const tree = new MessageTree();
   tree.record("a", { messages: [user], reply: first });
