@@ -35,9 +35,17 @@ interface ModelList {
   }[];
 }
 
+/** The fields of `/server_info` that are read. */
+interface ServerInfo {
+  readonly vllm_config?: string | {
+    readonly model_config?: { readonly enable_sleep_mode?: unknown };
+  };
+}
+
 const OLDEST = [0, 17] as const;
 const ADAPTER_ENV = "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True";
 const DEV_ENV = "VLLM_SERVER_DEV_MODE=1";
+const SLEEP_FLAG = "--enable-sleep-mode";
 
 /**
  * Finds out what a server can do, by asking it.
@@ -138,12 +146,37 @@ async function checkRoutes(
     ...(sleeps
       ? [[
         "/sleep",
-        `start it with ${DEV_ENV} in its environment, and --enable-sleep-mode`,
+        `start it with ${DEV_ENV} in its environment, and ${SLEEP_FLAG}`,
       ]]
       : []),
   ] as [string, string][];
   for (const [path, remedy] of needed) {
     if (!await server.hasRoute(path)) throw lacks(server, path, remedy);
+  }
+  if (sleeps && await isSleepOff(server)) {
+    throw lacks(
+      server,
+      "sleep mode",
+      `start it with ${SLEEP_FLAG}, which vLLM has on GPUs alone, or set engine.sleep to false`,
+    );
+  }
+}
+
+/**
+ * Whether the server says that it cannot sleep: it has the routes all the same, and on CPUs answers that it sleeps.
+ * False where it does not say, as before vLLM gave its configuration as JSON.
+ */
+async function isSleepOff(server: Server): Promise<boolean> {
+  try {
+    const path = "/server_info?config_format=json";
+    const { vllm_config: config } = await server.json(path) as ServerInfo;
+    if (typeof config === "string") return false;
+    return config?.model_config?.enable_sleep_mode === false;
+  } catch (error) {
+    if (error instanceof ServerError && error.failure === "missing") {
+      return false;
+    }
+    throw error;
   }
 }
 

@@ -175,6 +175,24 @@ Deno.test("Vllm.sleep() waits for generations under way and holds new ones back 
   assertEquals((await second).tokens, (await first).tokens);
 });
 
+Deno.test("openVllm() refuses a server that has the routes of sleep, and says that it cannot", async () => {
+  const info = (enable_sleep_mode: boolean): typeof fetch => (input, init) =>
+    String(input).endsWith("/server_info?config_format=json")
+      ? Promise.resolve(
+        Response.json({
+          vllm_config: { model_config: { enable_sleep_mode } },
+        }),
+      )
+      : fetch(input, init);
+  await assertRejects(
+    () => openTestVllm({}, { sleeps: true, fetch: info(false) }),
+    UserError,
+    /lacks sleep mode: start it with --enable-sleep-mode/,
+  );
+  await using _ = await openTestVllm({}, { sleeps: true, fetch: info(true) });
+  await using _other = await openTestVllm({}, { fetch: info(false) });
+});
+
 Deno.test("openVllm() names what a server lacks, and the flag that turns it on", async () => {
   const cases = [
     [{ version: "0.16.2" }, {}, "use 0.17 or newer"],
