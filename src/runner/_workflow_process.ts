@@ -1,6 +1,6 @@
 import { EpisodeError, UserError } from "../errors.ts";
+import { AnswerFinder } from "./_answer_finder.ts";
 import { explain } from "./_explain.ts";
-import { lines } from "./_lines.ts";
 import { traceback } from "./_traceback.ts";
 import type { EpisodeJob } from "./types.ts";
 
@@ -40,8 +40,10 @@ export class WorkflowProcess implements AsyncDisposable {
   readonly #options: WorkflowProcessOptions;
   readonly #child: Deno.ChildProcess;
   readonly #streams: Promise<unknown>;
+  readonly #answer = new AnswerFinder();
+  /** Lets go of streams that others hold open. */
+  readonly #abandoned = new AbortController();
   #stderr = "";
-  #answer: unknown;
 
   /** @throws {UserError} If there is no such program. */
   constructor(options: WorkflowProcessOptions) {
@@ -69,9 +71,9 @@ export class WorkflowProcess implements AsyncDisposable {
       const status = await Promise.race([this.#child.status, aborted.promise]);
       // What it left behind would keep the streams open.
       this.#signal("SIGKILL");
-      await this.#streams;
+      await this.#drain();
       if (!status.success) throw this.#failure(status);
-      return this.#answer;
+      return this.#answer.end();
     } finally {
       signal.removeEventListener("abort", abort);
     }
@@ -87,7 +89,17 @@ export class WorkflowProcess implements AsyncDisposable {
     await this.#child.status;
     clearTimeout(timer);
     this.#signal("SIGKILL");
+    await this.#drain();
+  }
+
+  /** Reads the rest; what has left the group, as daemons do, may hold the streams open for ever. */
+  async #drain(): Promise<void> {
+    const timer = setTimeout(
+      () => this.#abandoned.abort(),
+      this.#options.graceSeconds * 1000,
+    );
     await this.#streams;
+    clearTimeout(timer);
   }
 
   #signal(signal: Deno.Signal): void {
@@ -106,18 +118,26 @@ export class WorkflowProcess implements AsyncDisposable {
   }
 
   async #readOutput(): Promise<void> {
-    for await (const line of lines(this.#child.stdout)) {
-      this.#options.print(`${line}\n`);
-      const value = parseAnswer(line);
-      if (value !== undefined) this.#answer = value;
+    for await (const text of this.#texts(this.#child.stdout)) {
+      this.#options.print(text);
+      this.#answer.push(text);
     }
   }
 
   async #readErrors(): Promise<void> {
-    const texts = this.#child.stderr.pipeThrough(new TextDecoderStream());
-    for await (const text of texts) {
+    for await (const text of this.#texts(this.#child.stderr)) {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
       this.#options.print(text);
+    }
+  }
+
+  async *#texts(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+    const { signal } = this.#abandoned;
+    const decoder = new TextDecoderStream();
+    try {
+      yield* stream.pipeThrough<string>(decoder, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
@@ -175,14 +195,4 @@ function passedOn(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     values.filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-}
-
-/** An answer: a number, or an object, as JSON; any other line is not one. */
-function parseAnswer(line: string): unknown {
-  if (!/^\s*(?:\{.*\}|-?\d[\d.eE+-]*)\s*$/.test(line)) return undefined;
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -54,6 +54,38 @@ Deno.test("ProcessRunner hands over the task and the endpoint, and reads the las
   assertMatch(result.log, /^to stderr$/m);
 });
 
+Deno.test("ProcessRunner refuses a last line that Python writes for a reward that is no number", async () => {
+  for (
+    const last of ['{"reward": NaN}', "NaN", '{"a": 1, "reward":-Infinity}']
+  ) {
+    await using runner = shell(`echo '{"reward": 0.25}'; echo '${last}'`);
+    const words = failure(await play(runner, task("x")), "workflow");
+    assertMatch(words, /returned (NaN|-Infinity) as reward/);
+  }
+});
+
+Deno.test("ProcessRunner finds the reward after a flood of short lines", async () => {
+  await using runner = shell(
+    `echo 3; yes | head -c 2000000; printf '{"rew'; sleep 0.1; echo 'ard": 2}'; echo '[5]'`,
+  );
+  assertEquals(finished(await play(runner, task("x"))).reward, 2);
+});
+
+Deno.test("ProcessRunner does not wait for a daemon that holds the program's output open", async () => {
+  await using runner = shell(
+    `setsid sleep 300 & echo $!; echo '{"reward": 1}'`,
+    {
+      graceSeconds: 0.1,
+    },
+  );
+  const result = await play(runner, task("x"));
+  try {
+    assertEquals(finished(result).reward, 1);
+  } finally {
+    Deno.kill(Number.parseInt(result.log), "SIGKILL");
+  }
+});
+
 Deno.test("ProcessRunner passes on the variables that are allowed, and no others", async () => {
   Deno.env.set("ASTUNER_TEST_SECRET", "s3cret");
   try {
