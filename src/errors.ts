@@ -51,6 +51,12 @@ export class EngineError extends ASTunerError {
   override name = "EngineError";
 }
 
+/** A request that an inference engine can never serve, such as one with token ids that the model lacks. */
+export class RequestError extends EngineError {
+  /** Stands before the message. */
+  override name = "RequestError";
+}
+
 /** Where in an episode's life it failed. */
 export type EpisodeStage =
   | "start"

@@ -4,6 +4,7 @@ import {
   DeviceError,
   EngineError,
   ModelError,
+  RequestError,
   UserError,
 } from "../errors.ts";
 import type { DecoderSize } from "./decoder.ts";
@@ -103,7 +104,14 @@ export interface PlainError {
   readonly stack?: string;
 }
 
-const CLASSES = { DataError, DeviceError, EngineError, ModelError, UserError };
+const CLASSES = {
+  DataError,
+  DeviceError,
+  EngineError,
+  ModelError,
+  RequestError,
+  UserError,
+};
 
 /** An error as data. */
 export function toPlain(error: unknown): PlainError {

@@ -1,4 +1,4 @@
-import { EngineError } from "../errors.ts";
+import { RequestError } from "../errors.ts";
 import {
   type DecodedRow,
   type Decoder,
@@ -80,43 +80,43 @@ export class Scheduler {
   /**
    * Queues a request.
    *
-   * @throws {EngineError} If it can never be served.
+   * @throws {RequestError} If it can never be served.
    */
   add(request: ScheduledRequest): void {
     const { maxContext, cacheTokens } = this.decoder.size;
     const { tokens, temperature, maxTokens, stopTokens } = request;
-    if (tokens.length === 0) throw new EngineError("The prompt has no tokens");
+    if (tokens.length === 0) throw new RequestError("The prompt has no tokens");
     const { vocabSize } = this.decoder;
     const stranger = tokens.find((token) =>
       !Number.isInteger(token) || token < 0 || token >= vocabSize
     );
     if (stranger !== undefined) {
-      throw new EngineError(
+      throw new RequestError(
         `Token id ${stranger} is outside the model's vocabulary of ${vocabSize}`,
       );
     }
     if (!(temperature >= 0 && temperature < Infinity)) {
-      throw new EngineError(
+      throw new RequestError(
         `The temperature is ${temperature}; it must be a number from 0 up`,
       );
     }
     if (!(maxTokens >= 1)) {
-      throw new EngineError(
+      throw new RequestError(
         `maxTokens is ${maxTokens}; at least 1 token must be asked for`,
       );
     }
     if (tokens.length >= maxContext) {
-      throw new EngineError(
+      throw new RequestError(
         `The prompt has ${tokens.length} tokens, but the context ends at ${maxContext}`,
       );
     }
     if (tokens.length >= cacheTokens) {
-      throw new EngineError(
+      throw new RequestError(
         `The prompt has ${tokens.length} tokens, but the cache holds ${cacheTokens}`,
       );
     }
     if (stopTokens.length > MAX_STOP_TOKENS) {
-      throw new EngineError(
+      throw new RequestError(
         `${stopTokens.length} stop tokens were asked for; at most ${MAX_STOP_TOKENS} are supported`,
       );
     }

@@ -193,6 +193,8 @@ async function complete(
     signal: cancel.signal,
     affinity: id,
     onPiece: onPart && (({ content, tokens, logprobs }) => {
+      // The end of a reply brings a piece of its own, which may hold nothing.
+      if (!isFirst && content === "" && tokens.length === 0) return;
       onPart({
         index,
         text: content,

@@ -32,12 +32,16 @@ const completionSchema = z.looseObject({
   logprobs: z.int().min(0).nullish(),
   prompt_logprobs: z.int().min(0).nullish(),
   return_token_ids: z.boolean().nullish(),
+  response_format: z.looseObject({ type: z.string() }).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({
     include_usage: z.boolean().nullish(),
     continuous_usage_stats: z.boolean().nullish(),
   }).nullish(),
 });
+
+/** Fields that chat completions alone do not take. */
+const SERVED = ["echo", "ignore_eos", "prompt_logprobs", "stop_token_ids"];
 
 /** What vLLM samples where a request does not say how much. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -80,9 +84,16 @@ export function parseCompletionRequest(
   tokenizer: Tokenizer,
 ): CompletionRequest {
   const asked = parseBody(completionSchema, body);
-  const refused = refusedField({ ...asked, ignore_eos: undefined });
+  const refused = refusedField(asked, SERVED);
   if (refused !== undefined) {
     throw refusal(refused.param, `is not supported: ${refused.hint}`);
+  }
+  const format = asked.response_format?.type ?? "text";
+  if (format !== "text") {
+    throw refusal(
+      "response_format",
+      `"${format}" is not supported: ask for JSON in the prompt`,
+    );
   }
   for (const param of ["logprobs", "prompt_logprobs"] as const) {
     if ((asked[param] ?? 0) === 0) continue;

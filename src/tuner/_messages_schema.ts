@@ -1,5 +1,8 @@
 import { z } from "../deps/zod.ts";
 
+const JSON_HINT =
+  "is not supported: ask for JSON in the prompt, or give a tool";
+
 /** A block of content. */
 export const blockSchema = z.looseObject({ type: z.string() });
 
@@ -40,6 +43,14 @@ export const messagesSchema = z.looseObject({
   temperature: z.number().nullish(),
   top_p: z.number().nullish(),
   top_k: z.int().nullish(),
+  output_config: z.looseObject({
+    format: z.null({ error: JSON_HINT }).optional(),
+  }).nullish(),
+  output_format: z.null({ error: JSON_HINT }).optional(),
+  mcp_servers: z.array(z.unknown()).max(0, {
+    error: "is not supported: give the agent tools of its own",
+  }).nullish(),
+  container: z.null({ error: "is not supported: leave it out" }).optional(),
 });
 
 /** A block that says what a tool gave back. */

@@ -55,7 +55,7 @@ function chatRequest(
   asked: ResponsesBody,
   messages: readonly ChatMessage[],
 ): ChatRequest {
-  const { instructions, tools, tool_choice, text, include } = asked;
+  const { instructions, tools, tool_choice, include } = asked;
   const opening = instructions
     ? [{ role: "system", content: instructions }]
     : [];
@@ -79,7 +79,6 @@ function chatRequest(
     temperature: asked.temperature,
     top_p: asked.top_p,
     logprobs: include?.includes("message.output_text.logprobs"),
-    response_format: text?.format,
   });
 }
 

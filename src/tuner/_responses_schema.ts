@@ -75,8 +75,16 @@ export const responsesSchema = z.looseObject({
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   include: z.array(z.string()).nullish(),
+  top_logprobs: z.literal(0, {
+    error: "must be 0: logprobs are given for the sampled tokens alone",
+  }).nullish(),
   text: z.looseObject({
-    format: z.looseObject({ type: z.string() }).nullish(),
+    format: z.looseObject({
+      type: z.literal("text", {
+        error:
+          'must be "text": ask for JSON in the prompt, or give a tool instead',
+      }),
+    }).nullish(),
   }).nullish(),
   metadata: z.looseObject({}).nullish(),
   background: z.literal(false, { error: "is not supported: leave it out" })

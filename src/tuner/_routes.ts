@@ -103,6 +103,7 @@ export function createRoutes(options: RouteOptions): Hono {
     app.get(`${base}/models`, models);
   }
   app.get("/health", health);
+  refuseOtherMethods(app);
   app.notFound(async ({ req }) =>
     await options.fallback?.(req.raw) ??
       new ApiError(404, `There is no ${req.method} ${req.path} here`)
@@ -110,6 +111,15 @@ export function createRoutes(options: RouteOptions): Hono {
   );
   app.onError((error) => toApiError(error, onError).toResponse());
   return app;
+}
+
+/** @throws {ApiError} 405, from every path that has a route, for methods that none is for. */
+function refuseOtherMethods(app: Hono): void {
+  for (const { path, method } of [...app.routes]) {
+    app.all(path, ({ req }) => {
+      throw new ApiError(405, `${req.path} takes ${method} requests`);
+    });
+  }
 }
 
 function tooBusy(maxInFlight: number): ApiError {

@@ -8,12 +8,14 @@ import { loadLoraAdapter, unloadLoraAdapter } from "./_adapter_routes.ts";
 import type { JsonBody } from "./_dialect.ts";
 import { readJson } from "./_read_json.ts";
 import { detokenize, tokenize } from "./_tokenize.ts";
-import { ApiError } from "./api_error.ts";
 
 /** What a server of one model has beside the gateway's routes. */
 export interface ServingOptions extends AnswerCompletionOptions {
   readonly maxBodyBytes: number;
 }
+
+/** Prometheus' text form; its readers insist on the version. */
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** The version of vLLM whose HTTP interface this is. */
 const VLLM_VERSION = "0.17.0";
@@ -34,9 +36,6 @@ export function addServingRoutes(app: Hono, options: ServingOptions): void {
       async ({ req: { raw } }) =>
         await answer(await readJson(raw, maxBodyBytes), raw),
     );
-    app.get(path, () => {
-      throw new ApiError(405, `${path} takes POST requests`);
-    });
   }
 
   post(
@@ -53,7 +52,10 @@ export function addServingRoutes(app: Hono, options: ServingOptions): void {
   const startedAt = now() / 1000;
   app.get(
     "/metrics",
-    async ({ text }) => text(await metrics(engine, { startedAt, modelName })),
+    async ({ body }) =>
+      body(await metrics(engine, { startedAt, modelName }), {
+        headers: { "Content-Type": METRICS_TYPE },
+      }),
   );
 }
 

@@ -1,4 +1,4 @@
-import { EngineError } from "../errors.ts";
+import { EngineError, RequestError, UserError } from "../errors.ts";
 import { ApiError } from "./api_error.ts";
 
 /**
@@ -12,6 +12,9 @@ export function toApiError(
 ): ApiError {
   if (error instanceof ApiError) return error;
   const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof RequestError || error instanceof UserError) {
+    return new ApiError(400, reason, { cause: error });
+  }
   if (error instanceof EngineError) {
     return new ApiError(503, `The engine cannot serve this: ${reason}`, {
       cause: error,

@@ -44,6 +44,16 @@ export function detokenize(
   { tokenizer }: ChatModel,
 ): Response {
   const { tokens } = parseBody(detokenizeSchema, body);
+  const stranger = tokens.find((id) => id >= tokenizer.vocabSize);
+  if (stranger !== undefined) {
+    throw new ApiError(
+      400,
+      `tokens: ${stranger} is no token of this model: the last is ${
+        tokenizer.vocabSize - 1
+      }`,
+      { param: "tokens" },
+    );
+  }
   return Response.json({ prompt: tokenizer.decode(tokens) });
 }
 
@@ -58,7 +68,11 @@ function chatText(
   asked: z.infer<typeof tokenizeSchema>,
   { template }: ChatModel,
 ): string {
-  const { messages, tools } = parseChatRequest({ model: "", ...asked });
+  const { messages, tools } = parseChatRequest({
+    ...asked,
+    model: "",
+    add_generation_prompt: true,
+  });
   return template!.render(messages, {
     tools,
     addGenerationPrompt: asked.add_generation_prompt ?? true,

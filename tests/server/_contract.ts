@@ -1,5 +1,5 @@
 import { openVllm, type Sampling } from "../../src/engine/mod.ts";
-import { assertEquals, assertTrue } from "../assert.ts";
+import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
 import { ADAPTER_CONTRACT } from "./_adapter_contract.ts";
 import {
   asked,
@@ -32,7 +32,12 @@ export const CONTRACT: readonly Contract[] = [
         null,
       ]);
       assertTrue(served.max_model_len > 16);
-      const metrics = await (await fetch(`${url}/metrics`)).text();
+      const answer = await fetch(`${url}/metrics`);
+      assertMatch(
+        answer.headers.get("content-type")!,
+        /^text\/plain; version=/,
+      );
+      const metrics = await answer.text();
       for (
         const name of [
           "process_start_time_seconds",
@@ -122,6 +127,9 @@ export const CONTRACT: readonly Contract[] = [
       const ends = choices.map(({ finish_reason }) => finish_reason);
       assertEquals(ends.pop(), "length");
       assertTrue(ends.every((end) => end === null));
+      assertTrue(
+        choices.slice(0, -1).every(({ token_ids }) => token_ids.length),
+      );
       let count = 0;
       for (const [at, { usage }] of events.entries()) {
         count += choices[at].token_ids.length;
@@ -313,6 +321,10 @@ export const CONTRACT: readonly Contract[] = [
         400,
         "string",
       ]);
+      assertEquals(
+        await errorOf(server, path, asked({ prompt: [5, 99_999_999] })),
+        [400, "string"],
+      );
       assertEquals(
         await errorOf(server, path, asked({ stream: true, prompt: long })),
         [400, "string"],

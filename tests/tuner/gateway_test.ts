@@ -291,6 +291,11 @@ Deno.test("Gateway says what is wrong with a request", async () => {
   ]);
   const missing = await fetch(`${baseUrl}/embeddings`, { method: "POST" });
   assertMatch((await refused(missing)).message, "There is no POST");
+  const got = await refused(await fetch(`${baseUrl}/chat/completions`));
+  assertEquals(got.status, 405);
+  assertMatch(got.message, "/chat/completions takes POST requests");
+  const put = await fetch(`${test.gateway.url}/health`, { method: "PUT" });
+  assertEquals((await refused(put)).status, 405);
   assertEquals(test.engine.requests.length, 0);
 });
 

@@ -119,6 +119,15 @@ Deno.test("/v1/messages answers errors as Anthropic does", async () => {
   );
   assertMatch(bad.message, "invalid_request_error");
   assertMatch(bad.message, "messages.0.content.0 is of type");
+  for (const field of ["output_config.format", "mcp_servers", "container"]) {
+    const [name, part] = field.split(".") as [string, string?];
+    const value = part ? { [part]: { type: "json_schema" } } : [{}];
+    const refused = await assertRejects(
+      () => client.messages.create({ ...ASK, [name]: value }),
+      Anthropic.BadRequestError,
+    );
+    assertMatch(refused.message, `${field}: is not supported`);
+  }
   await test.session.close();
   await assertRejects(
     () => client.messages.create(ASK),

@@ -176,7 +176,8 @@ Deno.test("/v1/responses says what was cut, and refuses what it cannot do", asyn
   assertEquals(cut.usage!.output_tokens, 4);
   const refused = [
     [{ tools: [{ type: "web_search" }] }, "tools\\[0\\].type"],
-    [{ text: { format: { type: "json_object" } } }, "response_format"],
+    [{ text: { format: { type: "json_object" } } }, "text.format"],
+    [{ top_logprobs: 2 }, "top_logprobs"],
     [{ background: true }, "background"],
     [{ input: [{ type: "image_generation_call" }] }, "input\\[0\\]"],
     [

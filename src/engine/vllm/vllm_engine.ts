@@ -1,4 +1,4 @@
-import { EngineError } from "../../errors.ts";
+import { EngineError, RequestError } from "../../errors.ts";
 import type {
   Engine,
   EngineHealth,
@@ -153,7 +153,7 @@ export class VllmEngine implements Engine {
     if (tokens.length > 0 && room > 0) {
       return { ...sampling, maxTokens: Math.min(sampling.maxTokens, room) };
     }
-    throw new EngineError(
+    throw new RequestError(
       tokens.length === 0
         ? "The prompt has no tokens"
         : `The prompt has ${tokens.length} tokens, but the context ends at ${maxContext}`,

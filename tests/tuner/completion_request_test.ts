@@ -1,0 +1,56 @@
+import { ApiError } from "../../src/tuner/mod.ts";
+import { parseCompletionRequest } from "../../src/tuner/_completion_request.ts";
+import { detokenize } from "../../src/tuner/_tokenize.ts";
+import { assertEquals, assertThrows } from "../assert.ts";
+import { testModel } from "./_test_model.ts";
+
+Deno.test("parseCompletionRequest() refuses what would change the answer, and takes what it serves", () => {
+  const { tokenizer } = testModel();
+  const parse = (fields: object) =>
+    parseCompletionRequest({ prompt: "Hi", ...fields }, tokenizer);
+  const refused: readonly object[] = [
+    { best_of: 2 },
+    { suffix: "b" },
+    { bad_words: ["no"] },
+    { allowed_token_ids: [3] },
+    { response_format: { type: "json_object" } },
+    { guided_json: {} },
+    { structured_outputs: { choice: ["x"] } },
+    { truncate_prompt_tokens: 1 },
+    { use_beam_search: true },
+    { include_stop_str_in_output: true },
+    { skip_special_tokens: false },
+    { prompt_embeds: "xx" },
+    { return_tokens_as_token_ids: true },
+  ];
+  for (const fields of refused) {
+    const [param] = Object.keys(fields);
+    const error = assertThrows(() => parse(fields), ApiError);
+    assertEquals([error.status, error.toJSON().error.param], [400, param]);
+  }
+  const served = parse({
+    echo: true,
+    ignore_eos: true,
+    prompt_logprobs: 0,
+    stop_token_ids: [5],
+    best_of: 1,
+    response_format: { type: "text" },
+  });
+  assertEquals([served.echo, served.ignoreEos, served.promptLogprobs], [
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(served.stopTokens, [5]);
+});
+
+Deno.test("detokenize() refuses ids that are no tokens, in place of leaving them out", () => {
+  const model = testModel();
+  const last = model.tokenizer.vocabSize - 1;
+  assertEquals(detokenize({ tokens: [last] }, model).status, 200);
+  const error = assertThrows(
+    () => detokenize({ tokens: [last, last + 1] }, model),
+    ApiError,
+  );
+  assertEquals([error.status, error.toJSON().error.param], [400, "tokens"]);
+});
