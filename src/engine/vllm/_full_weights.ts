@@ -28,7 +28,12 @@ export interface FullWeightsOptions {
 /** Reading a whole model takes its time. */
 const LOAD_MS = 1_800_000;
 
-/** Whole models, read by the servers from a folder; a folder is never published twice. */
+/**
+ * Whole models, read by the servers from a folder; a folder is never published twice.
+ *
+ * vLLM 0.32 on CPUs packs the output head's weights as it starts and, where they are tied to the embedding, does not
+ * pack those that it reloads: it goes on with the old head, which the probe finds out.
+ */
 export class FullWeights implements ServedWeights, WeightSink {
   readonly kind = "full";
   readonly #options: FullWeightsOptions;
