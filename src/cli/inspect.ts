@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { episodeAnswer } from "../monitor/dashboard/mod.ts";
-import { RecordReader } from "../monitor/records/mod.ts";
+import { readRecords, RecordReader } from "../monitor/records/mod.ts";
 import { episodeReport, runReport } from "../monitor/report/mod.ts";
 import type { Args } from "./args.ts";
 
@@ -11,6 +11,13 @@ export function run(args: Args): Promise<number> {
     throw new UserError("Say which run to look at: inspect runs/my-run");
   }
   using reader = new RecordReader(directory);
+  console.log(readRecords(directory, () => answer(reader, args)));
+  return Promise.resolve(0);
+}
+
+/** @throws {UserError} If there is no such step or episode. */
+function answer(reader: RecordReader, args: Args): string {
+  const { directory } = reader;
   const id = args.integer("episode");
   const step = args.integer("step");
   const worst = args.integer("worst") ?? 5;
@@ -20,19 +27,19 @@ export function run(args: Args): Promise<number> {
     if (episode === undefined) {
       throw new UserError(`There is no episode ${id} in ${directory}`);
     }
-    console.log(
-      args.has("json")
-        ? JSON.stringify(episode)
-        : episodeReport(reader, episode, { color }),
-    );
-  } else if (args.has("json")) {
-    console.log(JSON.stringify(runAnswer(reader, step, worst)));
-  } else {
-    console.log(
-      runReport(reader, { ...(step !== undefined && { step }), worst, color }),
+    return args.has("json")
+      ? JSON.stringify(episode)
+      : episodeReport(reader, episode, { color });
+  }
+  const last = reader.lastStep();
+  if (step !== undefined && step > last) {
+    throw new UserError(
+      `There is no step ${step} in ${directory}: the last is ${last}`,
     );
   }
-  return Promise.resolve(0);
+  return args.has("json")
+    ? JSON.stringify(runAnswer(reader, step, worst))
+    : runReport(reader, { ...(step !== undefined && { step }), worst, color });
 }
 
 function runAnswer(

@@ -75,6 +75,18 @@ Deno.test("Dashboard answers questions about its runs", () =>
     }
   }));
 
+Deno.test("Dashboard names the records that are damaged, at its start or where they are asked for", () =>
+  withRun(async (folder) => {
+    const path = `${folder}/records.sqlite`;
+    const whole = await Deno.readFile(path);
+    await using dashboard = await Dashboard.start([folder]);
+    await Deno.writeFile(path, whole.fill(0xaa, 4096));
+    await assertRejects(() => Dashboard.start([folder]), UserError, path);
+    const answer = await fetch(`${dashboard.url}api/runs/0/episodes`);
+    assertEquals(answer.status, 500);
+    assertMatch((await answer.json()).error, "records.sqlite is damaged");
+  }));
+
 Deno.test("Dashboard reads odd parameters as if they were not there", () =>
   withRun(async (folder) => {
     await using dashboard = await Dashboard.start([folder]);

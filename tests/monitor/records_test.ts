@@ -6,6 +6,7 @@ import {
   RecordWriter,
   ScoreBook,
 } from "../../src/monitor/records/mod.ts";
+import { compareRuns } from "../../src/monitor/report/mod.ts";
 import { TokenTree } from "../../src/tracker/mod.ts";
 import { algorithm, update } from "../../src/trainer/mod.ts";
 import {
@@ -380,6 +381,30 @@ Deno.test("RecordWriter.open() says that another version wrote the records", () 
       UserError,
       "records of version 99",
     );
+  }));
+
+Deno.test("RecordReader and RecordWriter name a file that is damaged, or no database", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "records.sqlite");
+    await Deno.writeTextFile(path, "no database".repeat(1000));
+    assertThrows(() => new RecordReader(folder), UserError, path);
+    await assertRejects(
+      () => RecordWriter.open(folder, { tokenText }),
+      UserError,
+      "is damaged: file is not a database",
+    );
+  }));
+
+Deno.test("compareRuns() says which of two runs has damaged records", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 20, groups: 4, groupSize: 4 });
+    const path = join(folder, "records.sqlite");
+    const bytes = await Deno.readFile(path);
+    // All pages but the first, which holds the tables' names.
+    bytes.fill(0xaa, 4096);
+    await Deno.writeFile(path, bytes);
+    using reader = new RecordReader(folder);
+    assertThrows(() => compareRuns(reader, reader), UserError, path);
   }));
 
 Deno.test("RecordReader says so where there is no run", () => {

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "../../deps/hono.ts";
-import type { RecordReader } from "../records/mod.ts";
+import { UserError } from "../../errors.ts";
+import { readRecords, type RecordReader } from "../records/mod.ts";
 import { refuse } from "./_access.ts";
 import { ASSETS } from "./_assets.ts";
 import type { Broadcast } from "./_broadcast.ts";
@@ -59,7 +60,10 @@ export function createRoutes({ runs, broadcast, token }: RouteOptions): Hono {
   ): void {
     app.get(`/api/runs/:run${path}`, (context) => {
       const run = runs[Number(context.req.param("run"))];
-      const found = run && answer(run.reader, context);
+      const found = run && readRecords(
+        run.reader.directory,
+        () => answer(run.reader, context),
+      );
       return found === undefined
         ? context.json({ error: "There is no such thing here" }, 404)
         : context.json(found);
@@ -94,6 +98,10 @@ export function createRoutes({ runs, broadcast, token }: RouteOptions): Hono {
     (reader, context) => reader.group(Number(context.req.param("id"))),
   );
   ask("/health", (reader) => reader.health());
+  app.onError((error, context) => {
+    if (!(error instanceof UserError)) throw error;
+    return context.json({ error: error.message }, 500);
+  });
   return app;
 }
 

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { UserError } from "../../errors.ts";
 import type { RunEvent } from "../events.ts";
-import { RecordReader } from "../records/mod.ts";
+import { readRecords, RecordReader } from "../records/mod.ts";
 import { isLoopback, newToken } from "./_access.ts";
 import { Broadcast, type LiveEvent } from "./_broadcast.ts";
 import type { DashboardOptions } from "./_protocol.ts";
@@ -35,7 +35,7 @@ export class DashboardServer implements AsyncDisposable {
   /**
    * Opens the records in `directories` and listens; dispose of it to stop.
    *
-   * @throws {UserError} If a directory has no records, or it cannot listen there.
+   * @throws {UserError} If a directory has no records, or damaged ones, or it cannot listen there.
    */
   static start(
     directories: readonly string[],
@@ -46,6 +46,9 @@ export class DashboardServer implements AsyncDisposable {
       name: basename(directory),
       reader: opening.use(new RecordReader(directory)),
     }));
+    for (const { reader } of runs) {
+      readRecords(reader.directory, () => reader.about());
+    }
     const server = new DashboardServer(runs, options);
     opening.move();
     return server;

@@ -22,6 +22,7 @@ export function openForWriting(directory: string): DatabaseSync {
   const path = join(directory, RECORDS);
   const database = new DatabaseSync(path, { timeout: PATIENCE });
   try {
+    readRecords(directory, () => versionOf(database));
     // Readers go on while a step is written. Without a sync at each commit a power cut may cost the
     // last steps, a killed process nothing.
     // The log is emptied when nobody waits for it; see RecordTables.
@@ -60,11 +61,33 @@ export function openForReading(directory: string): DatabaseSync {
     );
   }
   try {
-    checkVersion(database, path);
+    readRecords(directory, () => checkVersion(database, path));
     return database;
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/**
+ * Runs `work`, which reads the records of a run.
+ *
+ * @throws {UserError} If their file is damaged, in place of SQLite's error.
+ */
+export function readRecords<T>(directory: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const isDamage = cause instanceof Error &&
+      /file is not a database|disk image is malformed/.test(cause.message);
+    if (!isDamage) throw cause;
+    throw new UserError(
+      `${
+        join(directory, RECORDS)
+      } is damaged: ${cause.message}. The run does not need it, ` +
+        "nor does a resume: metrics and checkpoints are files of their own; move it away",
+      { cause },
+    );
   }
 }
 

@@ -32,5 +32,6 @@ export {
   RecordWriter,
   type RecordWriterOptions,
 } from "./record_writer.ts";
+export { readRecords } from "./_database.ts";
 export { ScoreBook } from "./score_book.ts";
 export type * from "./types.ts";

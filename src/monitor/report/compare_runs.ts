@@ -1,4 +1,4 @@
-import type { RecordReader } from "../records/mod.ts";
+import { readRecords, type RecordReader } from "../records/mod.ts";
 
 /** A metric of two runs, as a mean over their last steps. */
 export interface CompareRow {
@@ -17,7 +17,9 @@ export function compareRuns(
   first: RecordReader,
   second: RecordReader,
 ): CompareRow[] {
-  const [a, b] = [latest(first), latest(second)];
+  const [a, b] = [first, second].map((reader) =>
+    readRecords(reader.directory, () => latest(reader))
+  ) as [Map<string, number>, Map<string, number>];
   return [...new Set([...a.keys(), ...b.keys()])].map((metric) => {
     const [x, y] = [a.get(metric) ?? null, b.get(metric) ?? null];
     const difference = x === null || y === null ? null : y - x;

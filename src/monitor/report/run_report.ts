@@ -102,7 +102,7 @@ function healthLines(findings: readonly Finding[], paint: Paint): string[] {
     ...findings.flatMap(({ severity, title, text, evidence }) => [
       `  ${paint(TONES[severity], MARKS[severity])} ${title}`,
       ...(severity === "good" ? [] : [
-        paint("dim", `    ${text}`),
+        paint("dim", `    ${readable(text)}`),
         ...evidence.slice(0, 3).map((piece) =>
           paint("dim", `    episode ${piece.episode}: ${readable(piece.text)}`)
         ),

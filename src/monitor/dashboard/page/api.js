@@ -10,7 +10,10 @@ export async function ask(path, params = {}) {
   }
   const text = query.toString();
   const answer = await fetch(`api/${path}${text === "" ? "" : `?${text}`}`);
-  if (!answer.ok) throw new Error(`The dashboard answered ${answer.status}`);
+  if (!answer.ok) {
+    const { error } = await answer.json().catch(() => ({}));
+    throw new Error(error ?? `The dashboard answered ${answer.status}`);
+  }
   return await answer.json();
 }
 
