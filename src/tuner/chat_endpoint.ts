@@ -59,22 +59,39 @@ export class ChatEndpoint {
   /**
    * Sees that a server is there and takes the key.
    *
+   * @param options.listed Whether the model must be among those that the server lists, if it lists any.
    * @throws {UserError} If not.
    */
-  async check(): Promise<void> {
+  async check(
+    { listed = false }: { readonly listed?: boolean } = {},
+  ): Promise<void> {
     let response: Response;
+    let text: string;
     try {
       response = await fetch(`${this.#url}/models`, { headers: this.#headers });
-      await response.body?.cancel();
+      text = await response.text();
     } catch (cause) {
       throw new UserError(
         `Cannot reach engine.url ${this.#url}: ${fetchReason(cause)}`,
         { cause },
       );
     }
-    if (response.status !== 401 && response.status !== 403) return;
+    const { status } = response;
+    if (status === 401 || status === 403) {
+      throw new UserError(
+        `${this.#url} refuses the key (${status}): name the environment variable that holds the right one in engine.api_key_env`,
+      );
+    }
+    if (status === 404 && new URL(this.#url).pathname === "/") {
+      throw new UserError(
+        `${this.#url} has no /models (404): engine.url ends in /v1 at most servers`,
+      );
+    }
+    const served = modelsIn(text);
+    if (!listed || served.length === 0 || served.includes(this.model)) return;
+    const some = served.slice(0, 10).join(", ");
     throw new UserError(
-      `${this.#url} refuses the key (${response.status}): name the environment variable that holds the right one in engine.api_key_env`,
+      `${this.#url} does not list a model "${this.model}": set engine.model to one of its own, such as ${some}`,
     );
   }
 
@@ -136,5 +153,17 @@ export class ChatEndpoint {
         { cause },
       );
     }
+  }
+}
+
+/** Names in a list of models; none where the text is no such list. */
+function modelsIn(text: string): string[] {
+  try {
+    const { data } = JSON.parse(text) as { data?: { id?: unknown }[] };
+    return (data ?? []).map(({ id }) => id).filter((id) =>
+      typeof id === "string"
+    );
+  } catch {
+    return [];
   }
 }

@@ -26,6 +26,23 @@ async function withEpisode(
 
 const tool = { id: "call_1", name: "calculator", arguments: '{"a":1}' };
 
+/** A server that lists models at `/v1/models`, and has nothing else. */
+function serveModels(
+  ...names: readonly string[]
+): AsyncDisposable & { readonly url: string } {
+  const server = Deno.serve(
+    { port: 0, onListen() {} },
+    ({ url }) =>
+      new URL(url).pathname === "/v1/models"
+        ? Response.json({ data: names.map((id) => ({ id })) })
+        : new Response("Not found", { status: 404 }),
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
 Deno.test("Gateway passes a tool loop on to an endpoint, streamed or not", async () => {
   const replies = [
     { texts: ["Let ", "me see"], toolCalls: [tool] },
@@ -172,6 +189,21 @@ Deno.test("ChatEndpoint.check() says what is wrong before anything runs", async 
   await using server = new TestEndpoint(() => ({}));
   const wrong = new ChatEndpoint({ url: server.url, model: "m" });
   await assertRejects(() => wrong.check(), UserError, "engine.api_key_env");
+  await using fake = serveModels("one", "two");
+  const guess = new ChatEndpoint({ url: `${fake.url}/v1`, model: "m" });
+  await guess.check();
+  await assertRejects(
+    () => guess.check({ listed: true }),
+    UserError,
+    'does not list a model "m": set engine.model to one of its own, such as one, two',
+  );
+  const known = new ChatEndpoint({ url: `${fake.url}/v1`, model: "two" });
+  await known.check({ listed: true });
+  await assertRejects(
+    () => new ChatEndpoint({ url: fake.url, model: "two" }).check(),
+    UserError,
+    "ends in /v1 at most servers",
+  );
   const away = new TestEndpoint(() => ({}));
   const { url } = away;
   await away[Symbol.asyncDispose]();

@@ -27,7 +27,7 @@ export const workflowSchema: z.ZodType<WorkflowConfig> = z.strictObject({
   command: z.array(z.string()).min(1).nullable().default(null).describe(
     'A program that plays one episode, as in ["python", "agent.py"]: the task on standard input or in ' +
       "ASTUNER_TASK, the model by OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL, the reward as the last " +
-      "JSON line on standard output. It is not fenced.",
+      "JSON line on standard output. It is not fenced. config --workflow-schema prints both as JSON Schemas.",
   ),
   url: z.string().regex(/^https?:/).nullable().default(null).describe(
     "A service that plays an episode for each POST of {task, base_url, api_key, model}, and answers with {reward}.",

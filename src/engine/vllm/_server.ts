@@ -167,11 +167,16 @@ export class Server {
       failureOf(status),
       `vLLM at ${this.url} answered ${request} with ${status}: ${
         messageOf(text)
-      }`,
+      }${KEY_STATUSES.includes(status) ? KEY_HINT : ""}`,
       { retryAfterMs: retryAfterMs(headers) },
     );
   }
 }
+
+/** Statuses by which a server refuses a key. */
+const KEY_STATUSES = [401, 403];
+const KEY_HINT =
+  ": name the environment variable that holds its key in engine.api_key_env";
 
 function failureOf(status: number): ServerFailure {
   if (status === 404) return "missing";

@@ -208,7 +208,11 @@ Deno.test("openVllm() names what a server lacks, and the flag that turns it on",
       "VLLM_SERVER_DEV_MODE=1",
     ],
     [{ without: ["/sleep"] }, { sleeps: true }, "--enable-sleep-mode"],
-    [{ apiKey: "secret" }, {}, "401: Unauthorized"],
+    [
+      { apiKey: "secret" },
+      {},
+      "401: Unauthorized: name the environment variable that holds its key in engine.api_key_env",
+    ],
     [
       {},
       { sampling: { temperature: 0.7 } },
