@@ -26,7 +26,8 @@ export interface Rollouts {
  *
  * `mask` is 1 where the policy sampled the token; `logprobs` holds one number for every token (those
  * where the mask is 0 are ignored) or for every sampled one. A reward of null is a failed episode.
- * Episodes of one `group` are compared with one another. `temperature` may stand beside them.
+ * Episodes of one `group` are compared with one another. `temperature` may stand beside them, and `agent`, the name of
+ * who sampled, where agents have adapters of their own.
  *
  * @throws {DataError} If a line is malformed, or there is none.
  */
@@ -85,13 +86,14 @@ function treeOf(
   const mask = maskOf(line, tokens.length);
   const logprobs = logprobsOf(line, mask);
   const temperature = temperatureOf(line, options.temperature);
+  const agent = agentOf(line);
   const tree = new TokenTree();
   for (let from = mask.indexOf(1); from >= 0;) {
     const after = mask.indexOf(0, from);
     const to = after < 0 ? tokens.length : after;
     const { untrainable } = tree.record({
       id: `${from}`,
-      agent: "default",
+      agent,
       prompt: tokens.slice(0, from),
       tokens: tokens.slice(from, to),
       logprobs: logprobs.slice(from, to),
@@ -107,6 +109,13 @@ function treeOf(
     from = mask.indexOf(1, to);
   }
   return tree;
+}
+
+function agentOf({ fields: { agent = "default" }, where }: JsonLine): string {
+  if (typeof agent === "string") return agent;
+  throw new DataError(
+    `${where}: agent must be a name, got ${JSON.stringify(agent)}`,
+  );
 }
 
 function maskOf({ fields: { mask }, where }: JsonLine, length: number) {

@@ -98,3 +98,50 @@ for (const [name, modules] of CASES) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "peft loads the adapters of several agents from one folder, and scores by each as score() does",
+  ignore: PYTHON === undefined,
+  fn: () => {
+    const golden = MODELS.find(({ name }) => name === "qwen3")!;
+    return withGolden(golden, async ({ model, out }) => {
+      const config = await loadServeConfig({
+        set: [
+          `model.path=${model}`,
+          "train.method=lora",
+          "train.lora.rank=3",
+          "train.lora.agents=[critic]",
+          "train.learning_rate=0.02",
+        ],
+      });
+      const rollouts = UPDATE.rollouts.flatMap((row) => [
+        row,
+        { ...row, agent: "critic", reward: 1 - row.reward },
+      ]);
+      const lines = linesOf(rollouts);
+      await Array.fromAsync(
+        updateFromRollouts(config, { lines, out, steps: 3 }),
+      );
+      const rows = golden.sequences.map((tokens) => ({ tokens }));
+      const scoresOf = async (folder: string) => {
+        const scored = await loadServeConfig({
+          set: [`model.path=${model}`, `model.adapter=${folder}`],
+        });
+        const scores = await Array.fromAsync(score(scored, linesOf(rows)));
+        return scores.flatMap((row) => row.slice(1) as number[]);
+      };
+      const shared = await scoresOf(out);
+      const critic = await scoresOf(`${out}/critic`);
+      for (const [ours, ...name] of [[shared], [critic, "critic"]] as const) {
+        const theirs =
+          (await peftScores([model, out, ...name], golden.sequences))
+            .flat();
+        assertEquals(theirs.length, ours.length);
+        const gap = Math.max(...ours.map((x, i) => Math.abs(x - theirs[i]!)));
+        assertTrue(gap < 1e-4, `${gap}`);
+      }
+      assertTrue(shared.some((x, i) => Math.abs(x - critic[i]!) > 1e-2));
+    });
+  },
+});
