@@ -7,7 +7,14 @@
  *
  * @module
  */
-const BENCHES = ["gemm", "train_step", "decode", "tree_saving", "gateway"];
+const BENCHES = [
+  "gemm",
+  "train_step",
+  "decode",
+  "adapters",
+  "tree_saving",
+  "gateway",
+];
 
 for (const name of BENCHES) {
   const { success } = await new Deno.Command(Deno.execPath(), {
