@@ -2,6 +2,7 @@
  * The transformer on the GPU: forward, backward, optimizer, decoding.
  *
  * One Worker owns the GPU and one copy of the weights, which training and decoding share, so that a sync costs nothing. The
+ * adapters over them are sets of values that take turns in the kernels' buffers, one submission to the next. The
  * main thread holds its end, `GpuHost`, and never waits for the GPU. This room works on token trees and
  * token ids; it knows neither text nor losses, advantages or episodes. What a loss makes of the logprobs is the trainer's;
  * here are the logprobs, and the weights' gradients for whatever derivatives come back.

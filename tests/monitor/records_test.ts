@@ -61,6 +61,7 @@ Deno.test("RecordReader finds every token that RecordWriter was given", () =>
       tokens: [2],
       logprobs: [-0.125],
       agent: "other",
+      adapter: "other",
     });
     tree.record({
       ...call,
@@ -138,6 +139,10 @@ Deno.test("RecordReader finds every token that RecordWriter was given", () =>
       "other-agent",
       undefined,
     ]);
+    assertEquals(
+      found.calls.map(({ adapter }) => adapter),
+      [null, "other", null],
+    );
     assertEquals(found.calls[2]!.untrainable, "2 tokens came with 1 logprobs");
     assertEquals(found.calls[2]!.trainer, null);
     const expected = book.find("step-1/0/0", "b")!;
@@ -381,6 +386,29 @@ Deno.test("RecordWriter.open() says that another version wrote the records", () 
       UserError,
       "records of version 99",
     );
+  }));
+
+Deno.test("RecordWriter goes on with records of before calls named their adapters, and RecordReader reads them", () =>
+  withFolder(async (folder) => {
+    const options = { steps: 1, groups: 1, groupSize: 1 };
+    await generateRun(folder, options);
+    const database = new DatabaseSync(join(folder, "records.sqlite"));
+    database.exec(
+      "ALTER TABLE calls DROP COLUMN adapter; PRAGMA user_version = 1",
+    );
+    database.close();
+    const adaptersOf = (episode: number) => {
+      using reader = new RecordReader(folder);
+      return reader.episode(episode)!.calls.map(({ adapter }) => adapter);
+    };
+    const before = adaptersOf(1);
+    assertEquals(new Set(before), new Set([null]));
+    {
+      await using writer = await RecordWriter.open(folder, { tokenText });
+      await writeStep(writer, 2, options);
+    }
+    assertEquals(adaptersOf(1), before);
+    assertEquals(new Set(adaptersOf(2)), new Set([null]));
   }));
 
 Deno.test("RecordReader and RecordWriter name a file that is damaged, or no database", () =>

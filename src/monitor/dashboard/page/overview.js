@@ -5,6 +5,9 @@ import { fill, h } from "./dom.js";
 import { count, number, percent, seconds } from "./format.js";
 import { CHARTS, dataOf, joined, metric, stagesOf } from "./overview_data.js";
 
+/** What is drawn of agents that have adapters of their own. */
+const AGENT_METRIC = /^agents\..*\.(loss|entropy|gradNorm)$/;
+
 const POINTS = 1500;
 
 /** What was chosen stays when another page is looked at meanwhile. */
@@ -106,14 +109,19 @@ export async function showOverview(page, { app }) {
       tiles,
       runs.map((run) => tilesOf(run, series.get(run.id), runs.length > 1)),
     );
-    const custom = new Set(
-      [...series.values()].flatMap(({ metrics }) =>
-        Object.keys(metrics).filter((name) => name.startsWith("workflow."))
+    const names = [
+      ...new Set(
+        [...series.values()].flatMap(({ metrics }) => Object.keys(metrics)),
       ),
-    );
+    ].sort();
     const all = [
       ...CHARTS,
-      ...[...custom].sort().map((name) => ({
+      ...names.filter((name) => AGENT_METRIC.test(name)).map((name) => ({
+        title: name.slice("agents.".length),
+        unit: "the agent's own adapter",
+        values: metric(name),
+      })),
+      ...names.filter((name) => name.startsWith("workflow.")).map((name) => ({
         title: name.slice("workflow.".length),
         unit: "the workflow's own",
         values: metric(name),
