@@ -19,6 +19,9 @@ export interface HttpRunnerOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
+/** Bytes of an answer that are read. */
+const MAX_ANSWER = 64 * 2 ** 20;
+
 /** Characters of a refusal that are told. */
 const MAX_REFUSAL = 2000;
 
@@ -46,9 +49,7 @@ class HttpWorkflow implements OutsideWorkflow {
   ): Promise<unknown> {
     start();
     const answer = await this.#post(workflowRequest(task, endpoint), signal);
-    const text = await answer.text().catch((cause) => {
-      throw this.#failure("broke off its answer", cause);
-    });
+    const text = await this.#read(answer);
     if (!answer.ok) {
       const words = text.slice(0, MAX_REFUSAL).trim();
       throw this.#failure(`answered ${answer.status}${words && `: ${words}`}`);
@@ -72,6 +73,23 @@ class HttpWorkflow implements OutsideWorkflow {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw this.#failure(`cannot be reached: ${reason}`, cause);
     }
+  }
+
+  async #read({ body }: Response): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    let bytes = 0;
+    try {
+      for await (const piece of body ?? []) {
+        bytes += piece.byteLength;
+        if (bytes > MAX_ANSWER) break;
+        text += decoder.decode(piece, { stream: true });
+      }
+    } catch (cause) {
+      throw this.#failure("broke off its answer", cause);
+    }
+    if (bytes <= MAX_ANSWER) return text + decoder.decode();
+    throw this.#failure(`answered more than ${MAX_ANSWER} bytes`);
   }
 
   #failure(what: string, cause?: unknown): EpisodeError {

@@ -50,6 +50,12 @@ Deno.test("HttpRunner tells what went wrong at the service", async () => {
     () => new Response("no such agent", { status: 500 }),
     () => new Response("<html>"),
     () => Response.json({ reward: null, success: 1 }),
+    () =>
+      new Response(
+        new ReadableStream({
+          pull: (stream) => stream.enqueue(new Uint8Array(2 ** 20).fill(32)),
+        }),
+      ),
   ];
   await using service = serve(() => answers.shift()!());
   await using runner = new HttpRunner({ url: service.url });
@@ -58,6 +64,7 @@ Deno.test("HttpRunner tells what went wrong at the service", async () => {
       "answered 500: no such agent",
       "is not JSON",
       "1 as success|null as reward",
+      "answered more than 67108864 bytes",
     ]
   ) {
     assertMatch(
