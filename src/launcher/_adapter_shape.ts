@@ -15,12 +15,20 @@ export interface CheckShapeOptions {
 /** @throws {ModelError} If an adapter has another shape than there is room for. */
 export function checkShape(
   config: AdapterConfig,
-  { folder, room, whose, remedy }: CheckShapeOptions,
+  options: CheckShapeOptions,
 ): void {
-  const [has, served] = [config, room].map(shapeText);
-  if (has === served) return;
-  throw new ModelError(
-    `${folder} is an adapter of ${has}, and ${whose} has ${served}: ${remedy}`,
+  const [has, wanted] = [config, options.room].map(shapeText);
+  if (has !== wanted) throw otherShape(config, options);
+}
+
+/** What is said of an adapter that there is no room for. */
+export function otherShape(
+  config: AdapterConfig,
+  { folder, room, whose, remedy }: CheckShapeOptions,
+): ModelError {
+  const [has, wanted] = [config, room].map(shapeText);
+  return new ModelError(
+    `${folder} is an adapter of ${has}, and ${whose} has ${wanted}: ${remedy}`,
   );
 }
 

@@ -3,9 +3,10 @@ import {
   type AdapterConfig,
   loadAdapter,
   type ModelConfig,
+  widenAdapter,
 } from "../model/mod.ts";
 import type { AdapterHost } from "../tuner/mod.ts";
-import { checkShape } from "./_adapter_shape.ts";
+import { otherShape } from "./_adapter_shape.ts";
 
 /** What the adapters are for. */
 export interface AdapterShelfOptions {
@@ -13,11 +14,11 @@ export interface AdapterShelfOptions {
   /** Where they stand on its GPU. */
   readonly slots: AdapterSlots;
   readonly model: ModelConfig;
-  /** The shape that the GPU has room for. */
+  /** The largest shape that the GPU has room for. */
   readonly shape: AdapterConfig;
 }
 
-/** Adapters of one shape, read from folders. */
+/** Adapters read from folders, none larger than one shape. */
 export class AdapterShelf implements AdapterHost {
   readonly loaded = new Map<string, string>();
   readonly #options: AdapterShelfOptions;
@@ -33,13 +34,17 @@ export class AdapterShelf implements AdapterHost {
 
   async load(name: string, folder: string): Promise<void> {
     const { slots, model, shape } = this.#options;
-    const { config, tensors } = await loadAdapter(folder, model);
-    checkShape(config, {
-      folder,
-      room: shape,
-      whose: "this server",
-      remedy: "start it with the same train.lora",
-    });
+    const adapter = await loadAdapter(folder, model);
+    const tensors = widenAdapter(adapter, { room: shape, model });
+    if (tensors === undefined) {
+      throw otherShape(adapter.config, {
+        folder,
+        room: shape,
+        whose: "this server",
+        remedy:
+          "start it with a train.lora of at least that rank and those targets, and the same modules_to_save",
+      });
+    }
     await slots.add(name, tensors);
     this.loaded.set(name, folder);
   }

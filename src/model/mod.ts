@@ -86,6 +86,8 @@ export type {
 } from "./tool_format.ts";
 export { QWEN2_PRETOKENIZER, trainBpe } from "./train_bpe.ts";
 export type { TrainBpeOptions } from "./train_bpe.ts";
+export { widenAdapter } from "./widen_adapter.ts";
+export type { WidenAdapterOptions } from "./widen_adapter.ts";
 export { writeSafetensors } from "./write_safetensors.ts";
 export type { WriteSafetensorsOptions } from "./write_safetensors.ts";
 export { writeWeights } from "./write_weights.ts";
