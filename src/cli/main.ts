@@ -22,12 +22,18 @@ export async function main(args: readonly string[]): Promise<number> {
       console.error("This is a bug in ASTuner:", error);
       return 1;
     }
-    console.error(error.message);
+    console.error(await printable(error.message));
     if (error instanceof UsageError) {
       console.error(`See ${programName()} --help`);
     }
     return 2;
   }
+}
+
+/** A message whose words may be an agent's: it moves no cursor and sets no title. */
+async function printable(message: string): Promise<string> {
+  const { readable } = await import("../monitor/report/mod.ts");
+  return message.split("\t").map(readable).join("\t");
 }
 
 async function runCommand(args: readonly string[]): Promise<number> {

@@ -56,6 +56,13 @@ Deno.test("astuner suggests the command and the flag that were meant", async () 
   assertMatch(await refusal(["train", "-x"]), "Unknown flag -x");
 });
 
+Deno.test("astuner shows control characters of a message by their numbers, so that no agent's words move the cursor", async () => {
+  assertMatch(
+    await refusal(["inspect", "\x1b[2J\tnowhere"]),
+    /^No records in ⟨U\+001B⟩\[2J\tnowhere:/,
+  );
+});
+
 Deno.test("astuner refuses flags without values, values without flags, and what is left over", async () => {
   assertMatch(
     await refusal(["train", "--conf"]),
