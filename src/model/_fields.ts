@@ -17,6 +17,19 @@ export class Fields {
     return this.#json[name] !== undefined && this.#json[name] !== null;
   }
 
+  /** Whether the field is there and null, which can mean something else than its absence. */
+  isNull(name: string): boolean {
+    return this.#json[name] === null;
+  }
+
+  /** Refuses every field of another name that has a value: what it could mean is not supported. */
+  onlyNames(known: readonly string[]): void {
+    const stranger = Object.keys(this.#json).find((name) =>
+      this.has(name) && !known.includes(name)
+    );
+    if (stranger !== undefined) this.refuse(stranger, "is not supported");
+  }
+
   /** A positive integer, at most 2^31. */
   size(name: string, fallback?: number): number {
     const value = this.count(name, fallback);

@@ -1,21 +1,50 @@
 import type { Fields } from "./_fields.ts";
 import type { ModelConfig, RopeScaling } from "./model_config.ts";
 
+/** All that one of the supported kinds reads, or is known to leave aside. */
+const NAMES = [
+  "attention_factor",
+  "beta_fast",
+  "beta_slow",
+  "factor",
+  "high_freq_factor",
+  "low_freq_factor",
+  "mscale",
+  "mscale_all_dim",
+  "original_max_position_embeddings",
+  "partial_rotary_factor",
+  "rope_theta",
+  "rope_type",
+  "truncate",
+  "type",
+];
+
 /**
  * RoPE's base and scaling, from `rope_parameters` (transformers 5) or from `rope_theta` and
  * `rope_scaling` (before).
  *
- * @throws {ModelError} If the scaling is not one of default, linear, llama3 and yarn.
+ * @throws {ModelError} If the scaling is not one of default, linear, llama3 and yarn, or differs between layers.
  */
 export function parseRope(
   fields: Fields,
   maxPositions: number,
 ): Pick<ModelConfig, "ropeTheta" | "ropeScaling"> {
   const parameters = fields.object("rope_parameters");
-  const ropeTheta = (parameters?.has("rope_theta") ? parameters : fields)
+  const before = fields.object("rope_scaling");
+  if (parameters && before) {
+    fields.refuse("rope_scaling", "is not supported beside rope_parameters");
+  }
+  const scaling = parameters ?? before;
+  scaling?.onlyNames(NAMES);
+  const ropeTheta = (scaling?.has("rope_theta") ? scaling : fields)
     .positive("rope_theta", 10_000);
-  const scaling = parameters ?? fields.object("rope_scaling");
   const ropeScaling = scaling && parseScaling(scaling, maxPositions);
+  if (ropeScaling && fields.has("original_max_position_embeddings")) {
+    fields.refuse(
+      "original_max_position_embeddings",
+      "is only supported as a part of rope_scaling or rope_parameters",
+    );
+  }
   return { ropeTheta, ...(ropeScaling && { ropeScaling }) };
 }
 

@@ -109,8 +109,9 @@ function refuseUnsupported(fields: Fields, architecture: Architecture): void {
   fields.only("attention_dropout", 0);
   fields.only("pretraining_tp", 1);
   fields.only("partial_rotary_factor", 1);
-  if (fields.has("quantization_config")) {
-    fields.refuse("quantization_config", "is not supported");
+  fields.only("is_causal", true);
+  for (const name of ["quantization_config", "compression_config"]) {
+    if (fields.has(name)) fields.refuse(name, "is not supported");
   }
   // Only these two read the field; the others would ignore it, and so mislead.
   if (architecture === "qwen2" || architecture === "mistral") {
@@ -124,12 +125,16 @@ function parseSlidingWindow(
   config: Pick<ModelConfig, "architecture" | "layers" | "maxPositions">,
 ): number | undefined {
   const { architecture, layers, maxPositions } = config;
-  if (architecture === "llama" || !fields.has("sliding_window")) {
-    return undefined;
-  }
-  const window = fields.size("sliding_window");
-  const sliding = slidingLayers(fields, { architecture, layers });
-  if (sliding === 0 || window >= maxPositions) return undefined;
+  if (architecture === "llama") return undefined;
+  // What transformers fills in where the field is missing; null is none.
+  const window = fields.isNull("sliding_window")
+    ? undefined
+    : fields.size("sliding_window", 4096);
+  // Qwen's window is off until it is switched on; Mistral knows no switch.
+  const on = window !== undefined &&
+    (architecture === "mistral" || fields.flag("use_sliding_window", false));
+  const sliding = slidingLayers(fields, { architecture, layers, on });
+  if (!on || sliding === 0 || window >= maxPositions) return undefined;
   if (sliding < layers) {
     fields.refuse(
       "sliding_window",
@@ -141,23 +146,29 @@ function parseSlidingWindow(
 
 function slidingLayers(
   fields: Fields,
-  config: Pick<ModelConfig, "architecture" | "layers">,
+  { architecture, layers, on }:
+    & Pick<ModelConfig, "architecture" | "layers">
+    & { readonly on: boolean },
 ): number {
-  const types = fields.texts("layer_types");
-  if (types) {
-    const known = types.every((type) =>
-      /^(full|sliding)_attention$/.test(type)
-    );
-    if (!known || types.length !== config.layers) {
-      fields.refuse(
-        "layer_types",
-        `must name full_attention or sliding_attention for each of ${config.layers} layers`,
-      );
-    }
-    return types.filter((type) => type === "sliding_attention").length;
-  }
-  if (config.architecture === "mistral") return config.layers;
-  if (!fields.flag("use_sliding_window", false)) return 0;
+  const isMistral = architecture === "mistral";
   // Qwen's first max_window_layers layers see everything.
-  return Math.max(0, config.layers - fields.count("max_window_layers", 28));
+  const whole = isMistral ? 0 : fields.count("max_window_layers", 28);
+  const types = fields.texts("layer_types");
+  if (types === undefined) return on ? Math.max(0, layers - whole) : 0;
+  const known = types.every((type) => /^(full|sliding)_attention$/.test(type));
+  if (!known || types.length !== layers) {
+    fields.refuse(
+      "layer_types",
+      `must name full_attention or sliding_attention for each of ${layers} layers`,
+    );
+  }
+  const sliding = types.filter((type) => type === "sliding_attention").length;
+  // transformers' Mistral does not read the list, and a Qwen without a window cannot follow it.
+  if (isMistral ? sliding !== (on ? layers : 0) : sliding > 0 && !on) {
+    fields.refuse(
+      "layer_types",
+      "disagrees with sliding_window and use_sliding_window",
+    );
+  }
+  return sliding;
 }

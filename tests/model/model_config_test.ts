@@ -19,6 +19,7 @@ const QWEN2 = {
   architectures: ["Qwen2ForCausalLM"],
   num_key_value_heads: 2,
 };
+const MISTRAL = { ...QWEN2, model_type: "mistral", architectures: undefined };
 
 Deno.test("parameterShapes() lists the parameters that transformers saves", () => {
   for (const { name, config, shapes } of GOLDEN_MODELS) {
@@ -82,6 +83,12 @@ Deno.test("parseModelConfig() reads RoPE as transformers 4 writes it", () => {
   assertEquals(config.ropeScaling, { kind: "linear", factor: 2 });
   assertEquals(config.kvHeads, 4);
   assertEquals(parseModelConfig(LLAMA).ropeTheta, 10_000);
+  const inside = { rope_type: "linear", factor: 2, rope_theta: 500 };
+  assertEquals(
+    parseModelConfig({ ...LLAMA, rope_theta: 1e6, rope_scaling: inside })
+      .ropeTheta,
+    500,
+  );
 });
 
 Deno.test("parseModelConfig() drops a sliding window that never takes effect", () => {
@@ -102,6 +109,15 @@ Deno.test("parseModelConfig() drops a sliding window that never takes effect", (
   );
   assertEquals(
     parseModelConfig({ ...LLAMA, sliding_window: 16 }).slidingWindow,
+    undefined,
+  );
+});
+
+Deno.test("parseModelConfig() fills in the window that transformers does where Mistral's config has none", () => {
+  const config = { ...MISTRAL, max_position_embeddings: 32_768 };
+  assertEquals(parseModelConfig(config).slidingWindow, 4096);
+  assertEquals(
+    parseModelConfig({ ...config, sliding_window: null }).slidingWindow,
     undefined,
   );
 });
@@ -156,6 +172,58 @@ Deno.test("parseModelConfig() refuses by name what would change the model's answ
         layer_types: ["full_attention", "chunked"],
       },
       "layer_types",
+    ],
+    [{ ...LLAMA, is_causal: false }, "is_causal is only supported as true"],
+    [{ ...LLAMA, compression_config: { bits: 4 } }, "compression_config"],
+    [
+      {
+        ...LLAMA,
+        rope_parameters: { full_attention: { rope_type: "default" } },
+      },
+      "rope_parameters: full_attention is not supported",
+    ],
+    [
+      {
+        ...LLAMA,
+        rope_scaling: { type: "linear", factor: 2, finetuned: true },
+      },
+      "rope_scaling: finetuned is not supported, got true",
+    ],
+    [
+      {
+        ...LLAMA,
+        rope_parameters: { rope_type: "default" },
+        rope_scaling: { rope_type: "linear", factor: 2 },
+      },
+      "rope_scaling is not supported beside rope_parameters",
+    ],
+    [
+      {
+        ...LLAMA,
+        rope_scaling: { rope_type: "yarn", factor: 2 },
+        original_max_position_embeddings: 32,
+      },
+      "original_max_position_embeddings is only supported as a part of",
+    ],
+    [
+      { ...QWEN2, layer_types: ["full_attention", "chunked_attention"] },
+      "layer_types must name",
+    ],
+    [
+      {
+        ...QWEN2,
+        sliding_window: 16,
+        layer_types: ["sliding_attention", "sliding_attention"],
+      },
+      "layer_types disagrees with sliding_window and use_sliding_window",
+    ],
+    [
+      {
+        ...MISTRAL,
+        sliding_window: 16,
+        layer_types: ["full_attention", "full_attention"],
+      },
+      "layer_types disagrees with sliding_window",
     ],
   ];
   for (const [config, message] of cases) {
