@@ -61,7 +61,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
   "auto_mapping",
   "base_model_name_or_path",
   "ensure_weight_tying",
-  // Which modules have an adapter, or are held whole, is read off the tensors themselves.
+  // Which modules have an adapter, or are held whole, is read off the tensors, and compared with these.
   "exclude_modules",
   "inference_mode",
   "layers_pattern",
@@ -120,18 +120,25 @@ export function parseAdapterConfig(
     if (!isOff(value)) fields.refuse(name, "is not supported");
   }
   const base = json.base_model_name_or_path;
-  const dropout = json.lora_dropout;
+  const dropout = dropoutOf(fields, json);
   return {
     rank: fields.size("r"),
     alpha: fields.positive("lora_alpha"),
     rslora: fields.flag("use_rslora", false),
     targets,
-    ...(typeof dropout === "number" && dropout > 0 && { dropout }),
+    ...(dropout > 0 && { dropout }),
     ...(modules.length > 0 && { modules }),
     ...((modules.includes("embed_tokens") || modules.includes("lm_head")) &&
       fields.flag("ensure_weight_tying", false) && { tied: true }),
     ...(typeof base === "string" && base !== "" && { base }),
   };
+}
+
+function dropoutOf(fields: Fields, json: JsonObject): number {
+  const value = json.lora_dropout ?? 0;
+  return typeof value === "number" && value >= 0 && value < 1
+    ? value
+    : fields.refuse("lora_dropout", "must be a number from 0 to below 1");
 }
 
 /** Whether a value leaves its option unused. */

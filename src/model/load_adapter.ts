@@ -1,4 +1,5 @@
 import { ModelError } from "../errors.ts";
+import { adaptedModules, type IsAdapted } from "./_adapted_modules.ts";
 import { Fields } from "./_fields.ts";
 import { exists, type JsonObject, readJson } from "./_files.ts";
 import {
@@ -55,7 +56,7 @@ export async function loadAdapter(
   folder: string,
   model: ModelConfig,
 ): Promise<Adapter> {
-  const { config: asked, store } = await openAdapter(folder);
+  const { config: asked, store, isAdapted } = await openAdapter(folder);
   const config = overModel(asked, model);
   const shapes = adapterShapes(model, config);
   for (const { name, shape, file } of store.tensors.values()) {
@@ -79,7 +80,13 @@ export async function loadAdapter(
   const tensors: HostTensor[] = [];
   for (const [name, shape] of shapes) {
     const isThere = store.tensors.has(name);
-    if (!isThere && !isFactor(name)) {
+    const module = moduleOfFactor(name);
+    if (!isThere && module !== undefined && isAdapted(module)) {
+      throw new ModelError(
+        `${folder}: tensor ${name} is missing, although adapter_config.json says that ${module} is adapted`,
+      );
+    }
+    if (!isThere && module === undefined) {
       throw new ModelError(
         `${folder}: tensor ${name} is missing; a module is held whole in every layer or in none`,
       );
@@ -119,9 +126,15 @@ function overModel(
   return { ...config, modules, tied };
 }
 
-async function openAdapter(
-  folder: string,
-): Promise<{ readonly config: AdapterConfig; readonly store: TensorStore }> {
+/** An adapter whose config has been read, and the names of its tensors. */
+interface OpenedAdapter {
+  readonly config: AdapterConfig;
+  readonly store: TensorStore;
+  /** What the config says is adapted. */
+  readonly isAdapted: IsAdapted;
+}
+
+async function openAdapter(folder: string): Promise<OpenedAdapter> {
   const source = `${folder}/adapter_config.json`;
   if (!await exists(source)) {
     throw new ModelError(
@@ -161,8 +174,19 @@ async function openAdapter(
   if (targets.length === 0) {
     throw new ModelError(`${path} holds no LoRA factors`);
   }
+  const isAdapted = adaptedModules(json, source);
+  const unasked = names.find((name) => {
+    const module = moduleOfFactor(name);
+    return module !== undefined && !isAdapted(module);
+  });
+  if (unasked !== undefined) {
+    throw new ModelError(
+      `${path}: tensor ${unasked} adapts a module that target_modules, exclude_modules and ` +
+        `layers_to_transform in adapter_config.json leave alone`,
+    );
+  }
   checkSaved(names, { json, source, path, isTied: config.tied ?? false });
-  return { config, store };
+  return { config, store, isAdapted };
 }
 
 /**
@@ -179,17 +203,20 @@ function checkSaved(
 ): void {
   const saved = new Fields(json, `${source}:`).texts("modules_to_save") ?? [];
   const whole = names.filter((name) => wholeModuleOf(name) !== undefined);
-  if (saved.length > 0 && whole.length === 0) {
+  // PEFT finds modules by the ends of their paths; of a tied table either name does.
+  const holdsTable = isTied && whole.some((name) => TABLE.test(name));
+  const absent = saved.find((end) =>
+    !whole.some((name) => name.endsWith(`${end}.weight`)) &&
+    !(holdsTable && TABLE.test(`${end}.weight`))
+  );
+  if (absent !== undefined) {
     throw new ModelError(
-      `${source}: modules_to_save names ${
-        saved.join(", ")
-      }, but ${path} holds no such module whole`,
+      `${source}: modules_to_save names ${absent}, but ${path} holds no such module whole`,
     );
   }
-  // PEFT finds modules by the ends of their paths; of a tied table either name does.
   const unnamed = whole.find((name) =>
     !saved.some((end) => name.endsWith(`${end}.weight`)) &&
-    !(isTied && /(embed_tokens|lm_head)\.weight$/.test(name))
+    !(isTied && TABLE.test(name))
   );
   if (unnamed === undefined) return;
   throw new ModelError(
@@ -197,15 +224,19 @@ function checkSaved(
   );
 }
 
+/** Ends the names of the embedding and of the head. */
+const TABLE = /(embed_tokens|lm_head)\.weight$/;
+
 /** The module that a tensor is, told from its name. */
 function wholeModuleOf(name: string): AdapterModule | undefined {
-  return name.startsWith(PEFT_PREFIX) && !isFactor(name)
+  return name.startsWith(PEFT_PREFIX) && moduleOfFactor(name) === undefined
     ? moduleOf(name.slice(PEFT_PREFIX.length))
     : undefined;
 }
 
-function isFactor(name: string): boolean {
-  return /\.lora_[AB]\.weight$/.test(name);
+/** The path, in the model, of the module whose factor a tensor is; undefined for one that is no factor. */
+function moduleOfFactor(name: string): string | undefined {
+  return /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(name)?.[1];
 }
 
 /** The projection whose factor a tensor is, told from its name. */

@@ -190,6 +190,11 @@ Deno.test("loadAdapter() says what is wrong with an adapter's modules", async ()
       message: "q_norm.weight holds a module whole that modules_to_save",
     },
     {
+      fields: { modules_to_save: ["embed_tokens", "q_norm", "lm_head"] },
+      tensors: all,
+      message: "modules_to_save names lm_head, but",
+    },
+    {
       fields: { modules_to_save: "embed_tokens" },
       tensors: all,
       message: "modules_to_save must be a list of texts",

@@ -130,6 +130,30 @@ Deno.test("loadAdapter() refuses by name what it does not support", async () => 
     [{ of_tomorrow: 3 }, "of_tomorrow is not supported"],
     [{ r: 0 }, "r must be a positive integer"],
     [{ r: 5 }, "but rank 5 over this model asks for [5, "],
+    [{ lora_dropout: 1.5 }, "lora_dropout must be a number from 0 to below 1"],
+    [{ target_modules: null }, "target_modules is missing"],
+    [
+      { target_modules: ["q_proj"] },
+      "layers.0.mlp.down_proj.lora_A.weight adapts a module that target_modules",
+    ],
+    [
+      { exclude_modules: ["layers.1.self_attn.q_proj"] },
+      "layers.1.self_attn.q_proj.lora_A.weight adapts a module that target_modules, exclude_modules",
+    ],
+    [{ exclude_modules: ".*q_proj" }, "q_proj.lora_A.weight adapts a module"],
+    [
+      { layers_to_transform: 1 },
+      "layers.0.mlp.down_proj.lora_A.weight adapts a module",
+    ],
+    [
+      { layers_to_transform: [0, 1], layers_pattern: "blocks" },
+      "layers.0.mlp.down_proj.lora_A.weight adapts a module",
+    ],
+    [{ target_modules: "(?P<a>.*)" }, "target_modules is a pattern that is"],
+    [
+      { target_modules: "all-linear", exclude_modules: ["o_proj"] },
+      "exclude_modules is not supported beside all-linear",
+    ],
   ];
   await withFolder(async (root) => {
     for (const [at, [fields, message]] of cases.entries()) {
@@ -139,6 +163,56 @@ Deno.test("loadAdapter() refuses by name what it does not support", async () => 
         () => loadAdapter(folder, MODEL),
         ModelError,
         message,
+      );
+    }
+  });
+});
+
+Deno.test("loadAdapter() takes target_modules as PEFT does: ends of paths, whole paths, or a pattern", async () => {
+  const layers = [0, 1].map((n) => `model.layers.${n}`);
+  const cases: readonly JsonObject[] = [
+    { target_modules: ["self_attn.q_proj", "mlp.down_proj"] },
+    { target_modules: ".*\\.(q|down)_proj" },
+    { target_modules: "all-linear" },
+    { target_modules: ["q_proj", "down_proj"], layers_to_transform: [] },
+    {
+      // A whole path stands for itself, whatever the layers are.
+      target_modules: layers.flatMap((layer) => [
+        `${layer}.self_attn.q_proj`,
+        `${layer}.mlp.down_proj`,
+      ]),
+      layers_to_transform: [7],
+    },
+    {
+      target_modules: ["q_proj", "k_proj", "down_proj"],
+      exclude_modules: ".*\\.k_proj",
+      layers_to_transform: [0, 1],
+      layers_pattern: ["layers"],
+    },
+  ];
+  await withFolder(async (root) => {
+    for (const [at, fields] of cases.entries()) {
+      await writeAdapter(`${root}/${at}`, fields);
+      const { config } = await loadAdapter(`${root}/${at}`, MODEL);
+      assertEquals(config.targets, ADAPTER.targets);
+    }
+  });
+});
+
+Deno.test("loadAdapter() refuses an adapter that lacks a factor which its config asks for", async () => {
+  await withFolder(async (root) => {
+    const all = initAdapter(MODEL, ADAPTER, 1);
+    for (const lost of ["layers.1.self_attn.q_proj.lora_B", "layers.0.mlp"]) {
+      const folder = `${root}/${lost}`;
+      await writeAdapter(folder);
+      await writeSafetensors(
+        `${folder}/adapter_model.safetensors`,
+        all.filter(({ name }) => !name.includes(lost)),
+      );
+      await assertRejects(
+        () => loadAdapter(folder, MODEL),
+        ModelError,
+        "is missing, although adapter_config.json says that model.layers.",
       );
     }
   });
