@@ -73,6 +73,9 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    if (error instanceof Deno.errors.NotADirectory) return false;
+    throw new UserError(`Cannot read ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

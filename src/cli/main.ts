@@ -1,24 +1,30 @@
 import { didYouMean } from "../did_you_mean.ts";
-import { UserError } from "../errors.ts";
+import { ASTunerError, UserError } from "../errors.ts";
 import { readArgs, UsageError } from "./args.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { programName, VERSION } from "./program.ts";
+import { OutputClosed } from "./write_line.ts";
 
 /** What the compiled program calls itself with, to fence user code in a process of its own. */
 const STAGE = "__stage";
 
+/** Exit code of a program whose output nobody reads any more: a shell's for one that SIGPIPE ended. */
+const CLOSED = 141;
+
 /**
  * Runs the program and returns its exit code.
  *
- * A user's mistake is told as one message on standard error; a bug keeps its stack trace.
+ * A user's mistake is told as one message on standard error, and so is any other end that was foreseen; a bug keeps its
+ * stack trace.
  */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     return await runCommand(args);
   } catch (error) {
-    if (!(error instanceof UserError)) {
+    if (error instanceof OutputClosed) return CLOSED;
+    if (!(error instanceof ASTunerError)) {
       console.error("This is a bug in ASTuner:", error);
       return 1;
     }
@@ -26,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof UsageError) {
       console.error(`See ${programName()} --help`);
     }
-    return 2;
+    return error instanceof UserError ? 2 : 1;
   }
 }
 

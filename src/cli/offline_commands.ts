@@ -73,7 +73,8 @@ export const OFFLINE_COMMANDS: readonly Command[] = [
     summary: "Print the logprobs of token sequences",
     description:
       'For each line {"tokens": [1, 2, 3]} a line {"logprobs": [null, -1.5, -0.2]}: the logprob of each\n' +
-      "token given those before it, at temperature 1; null for the first.",
+      "token given those before it, at temperature 1; null for the first. They come when --max-nodes tokens\n" +
+      "have been read, or at the end; of lines before a bad one, too.",
     positionals: [],
     flags: {
       ...MODEL_FLAGS,

@@ -9,7 +9,7 @@ const REPLACEABLE = ["config.json", "adapter_config.json"];
 /**
  * The folder of `--out`, which a command fills at its end.
  *
- * @throws {UserError} If something else is there, that would be lost.
+ * @throws {UserError} If something else is there, that would be lost, or nothing can be written there.
  */
 export async function outputFolder(args: Args): Promise<string> {
   const out = neededFlag(args, "out");
@@ -27,9 +27,35 @@ export async function outputFolder(args: Args): Promise<string> {
     if (error instanceof Deno.errors.NotADirectory) {
       throw new UserError(`--out ${out}: this is a file; name a folder`);
     }
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      if (error instanceof UserError) throw error;
+      throw unusable(out, error);
+    }
   }
+  await checkWritable(out);
   return out;
+}
+
+/**
+ * Makes the folder beside `out` in which it will be built, and removes it: what cannot be written is told before the work,
+ * not after it.
+ */
+async function checkWritable(out: string): Promise<void> {
+  const building = `${out.replace(/\/+$/, "")}.partial`;
+  try {
+    await Deno.mkdir(building, { recursive: true });
+    await Deno.writeTextFile(`${building}/config.json`, "{}");
+    await Deno.remove(building, { recursive: true });
+  } catch (error) {
+    throw unusable(out, error);
+  }
+}
+
+function unusable(out: string, cause: unknown): UserError {
+  return new UserError(
+    `--out ${out}: nothing can be written there: ${(cause as Error).message}`,
+    { cause },
+  );
 }
 
 /**

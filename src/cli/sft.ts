@@ -5,6 +5,7 @@ import { type Args, UsageError } from "./args.ts";
 import { Interrupt, STOPPED } from "./interrupt.ts";
 import { outputFolder, outputType } from "./output_folder.ts";
 import { neededFlag, readOfflineConfig } from "./read_offline_config.ts";
+import { lineReporter } from "./write_line.ts";
 
 /** `astuner sft`: teaches a model by example. */
 export async function run(args: Args): Promise<number> {
@@ -14,7 +15,8 @@ export async function run(args: Args): Promise<number> {
     "Finishing the step at work, then saving; Ctrl-C again stops at once",
     (text) => console.error(text),
   );
-  const show = args.has("json") ? showJson : showText();
+  const report = lineReporter();
+  const show = args.has("json") ? showJson(report) : showText(report);
   const steps = fineTuneModel(config, {
     lines: readJsonLines(neededFlag(args, "data")),
     out,
@@ -44,19 +46,19 @@ type Shown =
   | ({ readonly event: "step" } & FineTuneRecord)
   | ({ readonly event: "done"; readonly out: string } & FineTuned);
 
-function showJson(shown: Shown): void {
-  console.log(JSON.stringify(shown));
+function showJson(report: (line: string) => void): (shown: Shown) => void {
+  return (shown) => report(JSON.stringify(shown));
 }
 
 /** Lines for people: the losses, how fast it goes, and how long it will take. */
-function showText(): (shown: Shown) => void {
+function showText(report: (line: string) => void): (shown: Shown) => void {
   let began: number | undefined;
   let tokens = 0;
   let first = 0;
   return (shown) => {
-    if (shown.event === "memory") return console.log(summariseMemory(shown));
-    if (shown.event === "note") return console.log(shown.text);
-    if (shown.event === "done") return console.log(summaryLine(shown));
+    if (shown.event === "memory") return report(summariseMemory(shown));
+    if (shown.event === "note") return report(shown.text);
+    if (shown.event === "done") return report(summaryLine(shown));
     const { step, steps, epoch, loss, validationLoss } = shown;
     const now = performance.now();
     // The first step also prepares the GPU, and says nothing about the rate of the others.
@@ -65,7 +67,7 @@ function showText(): (shown: Shown) => void {
     const seconds = (now - began) / 1000;
     const rate = tokens / seconds;
     const left = seconds / (step - first) * (steps - step);
-    console.log([
+    report([
       `step ${step}/${steps}`,
       `epoch ${epoch}`,
       `loss ${loss.toFixed(4)}`,

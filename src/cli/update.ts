@@ -4,6 +4,7 @@ import { readJsonLines } from "../offline/mod.ts";
 import type { Args } from "./args.ts";
 import { outputFolder, outputType } from "./output_folder.ts";
 import { neededFlag, readOfflineConfig } from "./read_offline_config.ts";
+import { lineReporter } from "./write_line.ts";
 
 /** `astuner update`: training steps on recorded rollouts. */
 export async function run(args: Args): Promise<number> {
@@ -15,6 +16,7 @@ export async function run(args: Args): Promise<number> {
     steps: args.integer("steps"),
     dtype: outputType(args),
   });
-  for await (const record of records) console.log(JSON.stringify(record));
+  const report = lineReporter();
+  for await (const record of records) report(JSON.stringify(record));
   return 0;
 }

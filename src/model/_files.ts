@@ -11,14 +11,19 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether there is a file or folder at `path`. */
+/**
+ * Whether there is a file or folder at `path`.
+ *
+ * @throws {ModelError} If that cannot be told.
+ */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return false;
-    throw cause;
+    if (cause instanceof Deno.errors.NotADirectory) return false;
+    throw unreadable(path, cause);
   }
 }
 
@@ -43,9 +48,13 @@ export async function readTextIfPresent(
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     if (cause instanceof ModelError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelError(`Cannot read ${path}: ${reason}`, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+function unreadable(path: string, cause: unknown): ModelError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ModelError(`Cannot read ${path}: ${reason}`, { cause });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
 import type { ChatMessage } from "../model/mod.ts";
+import { wrongOfMessage } from "./_check_message.ts";
 import type { JsonLine } from "./read_json_lines.ts";
 
 /** Something to imitate: the assistant's messages of a conversation, or the continuation of a text. */
@@ -43,11 +44,20 @@ function exampleOf({ fields, where }: JsonLine): Example {
   if (!Array.isArray(tools)) {
     throw new DataError(`${where}: tools must be a list`);
   }
+  const wrong = tools.findIndex((tool) =>
+    typeof tool !== "object" || tool === null
+  );
+  if (wrong >= 0) {
+    throw new DataError(`${where}: tools[${wrong}] must be an object`);
+  }
   if (messages !== undefined) {
-    return chat([], messages, { where, tools });
+    const imitated = conversation(messages, { where, field: "messages" });
+    return chat([], imitated, { where, tools });
   }
   if (Array.isArray(prompt) && Array.isArray(completion)) {
-    return chat(prompt, completion, { where, tools });
+    const given = conversation(prompt, { where, field: "prompt" });
+    const imitated = conversation(completion, { where, field: "completion" });
+    return chat(given, imitated, { where, tools });
   }
   if (typeof prompt === "string" && typeof completion === "string") {
     if (completion !== "" && prompt !== "") {
@@ -60,29 +70,36 @@ function exampleOf({ fields, where }: JsonLine): Example {
   );
 }
 
+function conversation(
+  value: unknown,
+  { where, field }: { readonly where: string; readonly field: string },
+): readonly ChatMessage[] {
+  if (!Array.isArray(value)) {
+    throw new DataError(`${where}: ${field} must be a list of messages`);
+  }
+  for (const [at, message] of value.entries()) {
+    const wrong = wrongOfMessage(message);
+    if (wrong !== undefined) {
+      const gap = wrong.startsWith(".") ? "" : " ";
+      throw new DataError(`${where}: ${field}[${at}]${gap}${wrong}`);
+    }
+  }
+  return value;
+}
+
 function chat(
-  given: readonly unknown[],
-  imitated: unknown,
+  given: readonly ChatMessage[],
+  imitated: readonly ChatMessage[],
   { where, tools }: {
     readonly where: string;
     readonly tools: readonly unknown[];
   },
 ): Example {
-  const messages = [...given, ...Array.isArray(imitated) ? imitated : []];
-  const from = given.length;
-  const wrong = messages.findIndex((message) => !isMessage(message));
-  if (wrong >= 0) {
-    throw new DataError(`${where}: message ${wrong} must have a role`);
-  }
-  if (!messages.some(({ role }, at) => at >= from && role === "assistant")) {
+  if (!imitated.some(({ role }) => role === "assistant")) {
     throw new DataError(
       `${where}: there is no message of the assistant to imitate`,
     );
   }
-  return { kind: "chat", where, messages, tools, from };
-}
-
-function isMessage(value: unknown): value is ChatMessage {
-  return typeof value === "object" && value !== null && "role" in value &&
-    typeof value.role === "string";
+  const messages = [...given, ...imitated];
+  return { kind: "chat", where, messages, tools, from: given.length };
 }

@@ -1,5 +1,8 @@
 import { DataError } from "../errors.ts";
 
+/** Longest line, in UTF-16 units: a file without line breaks is to end in a message, not in memory. */
+const LONGEST = 2 ** 26;
+
 /** A line of a file: a JSON object whose fields have not been checked yet. */
 export interface JsonLine {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -46,6 +49,8 @@ async function* lines(
   const decoder = new TextDecoder("utf-8", { fatal: true });
   // In pieces, so that a long line is not copied with every chunk of it.
   let begun: string[] = [];
+  let length = 0;
+  let line = 1;
   const decode = (chunk?: Uint8Array) => {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined });
@@ -56,9 +61,17 @@ async function* lines(
   for await (const chunk of bytes) {
     const [first, ...rest] = decode(chunk).split("\n");
     begun.push(first!);
+    length += first!.length;
     for (const next of rest) {
       yield begun.join("");
       begun = [next];
+      length = next.length;
+      line++;
+    }
+    if (length > LONGEST) {
+      throw new DataError(
+        `${name}:${line}: the line has more than ${LONGEST} characters`,
+      );
     }
   }
   begun.push(decode());

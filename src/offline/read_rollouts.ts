@@ -68,10 +68,10 @@ function groupKey({ fields: { group }, where }: JsonLine): string {
 
 function rewardOf({ fields: { reward }, where }: JsonLine): number {
   if (reward === null) return NaN;
-  if (typeof reward === "number") return reward;
+  if (typeof reward === "number" && Number.isFinite(reward)) return reward;
   throw new DataError(
-    `${where}: reward must be a number, or null for a failed episode, got ${
-      JSON.stringify(reward)
+    `${where}: reward must be a finite number, or null for a failed episode, got ${
+      typeof reward === "number" ? reward : JSON.stringify(reward)
     }`,
   );
 }

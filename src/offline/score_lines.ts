@@ -18,7 +18,7 @@ export interface ScoreLinesOptions {
  * The logprobs of each line `{"tokens": […]}`, in order, as soon as as many lines as fit have been scored.
  *
  * @returns For each line the logprob of every token given those before it; null for the first.
- * @throws {DataError} If a line holds no token ids, or more than `maxNodes`.
+ * @throws {DataError} If a line holds no token ids, or more than `maxNodes`; after the lines before it.
  */
 export async function* scoreLines(
   lines: AsyncIterable<JsonLine>,
@@ -34,17 +34,23 @@ export async function* scoreLines(
     batch = [];
     total = 0;
   }
-  for await (const line of lines) {
-    const tokens = tokenIds(line, vocabSize);
-    if (tokens.length > maxNodes) {
-      throw new DataError(
-        `${line.where}: ${tokens.length} tokens are more than the ${maxNodes} computed at a time; ` +
-          `raise --max-nodes`,
-      );
+  try {
+    for await (const line of lines) {
+      const tokens = tokenIds(line, vocabSize);
+      if (tokens.length > maxNodes) {
+        throw new DataError(
+          `${line.where}: ${tokens.length} tokens are more than the ${maxNodes} computed at a time; ` +
+            `raise --max-nodes`,
+        );
+      }
+      if (total + tokens.length > maxNodes) yield* flush();
+      batch.push(tokens);
+      total += tokens.length;
     }
-    if (total + tokens.length > maxNodes) yield* flush();
-    batch.push(tokens);
-    total += tokens.length;
+  } catch (error) {
+    // The lines before a bad one have their answers all the same.
+    if (error instanceof DataError) yield* flush();
+    throw error;
   }
   yield* flush();
 }

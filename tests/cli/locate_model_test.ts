@@ -43,4 +43,10 @@ Deno.test("locateModel() says what is wrong with a path", async () => {
     UserError,
     "has no checkpoint yet",
   );
+  await Deno.symlink("loop", `${folder.path}/loop`);
+  await assertRejects(
+    () => locateModel(`${folder.path}/loop`),
+    UserError,
+    "Cannot read ",
+  );
 });

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
 import { Hub, type HubFileContent } from "../model/_hub.ts";
-import { runCli } from "./_run_cli.ts";
+import { runCli, runShell } from "./_run_cli.ts";
 
 const MODEL = fileURLToPath(
   new URL("../../examples/calculator/model", import.meta.url),
@@ -188,6 +188,18 @@ Deno.test("astuner's commands on files say what is wrong, with exit code 2", asy
         "--out full: the folder holds other things than a model",
       ],
       [
+        ["sft", "--model", MODEL, "--out", "bad.jsonl/x", "--data", "none"],
+        "--out bad.jsonl/x: ",
+      ],
+      [
+        ["convert", "--model", join(MODEL, "config.json"), "--out", "x"],
+        "config.json/config.json: Not a directory",
+      ],
+      [
+        ["score", "--model", MODEL, "--adapter", "bad.jsonl"],
+        "bad.jsonl holds no adapter",
+      ],
+      [
         ["convert", "--model", MODEL, "--out", "x", "--dtype", "Q4"],
         "--dtype must be F32, F16 or BF16",
       ],
@@ -210,6 +222,36 @@ Deno.test("astuner's commands on files say what is wrong, with exit code 2", asy
       assertMatch(stderr, message);
     }
   });
+});
+
+Deno.test("astuner score ends when nobody reads on, as after | head", async () => {
+  await withFolder(async (folder) => {
+    const tokens = join(folder, "tokens.jsonl");
+    await Deno.writeTextFile(tokens, '{"tokens":[5,6,7,8]}\n'.repeat(1e5));
+    const args = ["score", "--model", MODEL, "--input", tokens];
+    const head = await runShell('"$@" | head -1; echo ${PIPESTATUS[@]}', args);
+    const [first, codes] = head.stdout.trim().split("\n");
+    assertEquals(Object.keys(JSON.parse(first!)), ["logprobs"]);
+    assertEquals(codes, "141 0");
+    assertEquals(head.stderr, "");
+  });
+});
+
+Deno.test({
+  name: "astuner sft finishes its work where standard output takes no more",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const data = join(folder, "texts.jsonl");
+      await Deno.writeTextFile(data, '{"prompt":"2 + 3 = ","completion":"5"}');
+      const out = join(folder, "taught");
+      const args = ["sft", "--model", MODEL, "--data", data, "--out", out];
+      const { code, stderr } = await runShell('"$@" > /dev/full', args);
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, "Cannot write to standard output: No space left");
+      assertTrue((await Deno.stat(join(out, "model.safetensors"))).isFile);
+    });
+  },
 });
 
 Deno.test("astuner takes a name on the Hub for a model, downloads it once, and then does offline", async () => {

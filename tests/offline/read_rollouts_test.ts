@@ -57,7 +57,11 @@ Deno.test("readRollouts() says which line is wrong, and how", async () => {
     ],
     [{ logprobs: [-1, -1, null] }, "cannot be trained on: the logprob of"],
     [{ logprobs: [-1, 2, -1] }, "the logprob of sampled token 0 is 2"],
-    [{ reward: "good" }, "reward must be a number, or null for a failed"],
+    [
+      { reward: "good" },
+      "reward must be a finite number, or null for a failed",
+    ],
+    [{ reward: Infinity }, "reward must be a finite number, or null"],
     [{ temperature: 0 }, "temperature must be a positive number, got 0"],
   ];
   for (const [fields, message] of cases) {
