@@ -11,6 +11,8 @@ export interface ChatTemplateOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
   /** What error messages call the template. @default "chat_template" */
   readonly source?: string;
+  /** Source of the one for conversations with tools, where the model has two. @default the same */
+  readonly toolText?: string;
 }
 
 /** How one conversation is rendered. */
@@ -30,7 +32,10 @@ export interface RenderOptions {
 export class ChatTemplate {
   /** The template's text. */
   readonly text: string;
+  /** That of the template for conversations with tools, mostly the same. */
+  readonly toolText: string;
   readonly #template: Template;
+  readonly #toolTemplate: Template;
   readonly #variables: Readonly<Record<string, unknown>>;
   readonly #source: string;
   /** Whether calls are only let through with ids of nine letters or digits, as Mistral has them. */
@@ -42,19 +47,17 @@ export class ChatTemplate {
    * @throws {ModelError} If it cannot be parsed.
    */
   constructor(text: string, options: ChatTemplateOptions = {}) {
-    const { variables = {}, source = "chat_template" } = options;
+    const { variables = {}, source = "chat_template", toolText = text } =
+      options;
     this.text = text;
+    this.toolText = toolText;
     this.#variables = variables;
     this.#source = source;
-    this.#shortIds = /\|\s*length\s*!=\s*9\b/.test(text);
-    try {
-      this.#template = new Template(text);
-    } catch (cause) {
-      throw new ModelError(
-        `${source} cannot be parsed: ${messageOf(cause)}`,
-        { cause },
-      );
-    }
+    this.#shortIds = /\|\s*length\s*!=\s*9\b/.test(text + toolText);
+    this.#template = parse(text, source);
+    this.#toolTemplate = toolText === text
+      ? this.#template
+      : parse(toolText, `${source} for tools`);
   }
 
   /**
@@ -82,13 +85,24 @@ export class ChatTemplate {
       add_generation_prompt: addGenerationPrompt,
     };
     try {
-      return this.#template.render(values);
+      const { length } = tools;
+      return (length > 0 ? this.#toolTemplate : this.#template).render(values);
     } catch (cause) {
       throw new UserError(
         `${this.#source} cannot render these messages: ${messageOf(cause)}`,
         { cause },
       );
     }
+  }
+}
+
+function parse(text: string, source: string): Template {
+  try {
+    return new Template(text);
+  } catch (cause) {
+    throw new ModelError(`${source} cannot be parsed: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import type { ChatTemplate } from "./chat_template.ts";
 
 /**
  * Reads the chat template of a Hugging Face model folder: `chat_template.jinja`, or else
- * `chat_template` in `tokenizer_config.json`, of several the one named `default`.
+ * `chat_template` in `tokenizer_config.json`; of several the one named `default`, and `tool_use` where there are tools.
  *
  * @throws {ModelError} If the folder has none, or it cannot be parsed.
  */

@@ -36,7 +36,7 @@ export async function loadModelFolder(path: string): Promise<ModelFolder> {
     path,
     tokenizer,
     template,
-    toolFormat: template && detectToolFormat(template.text),
+    toolFormat: template && detectToolFormat(template.toolText),
     eosIds: tokenizer.eosIds,
   };
 }

@@ -1,5 +1,7 @@
+import { dirname } from "node:path";
 import { buildFolder, writeText } from "./_build_folder.ts";
 import { readTextIfPresent } from "./_files.ts";
+import { TOOL_TEMPLATE } from "./_find_chat_template.ts";
 import type { FloatType, HostTensor, LazyTensor } from "./tensor.ts";
 import { writeWeights, type WriteWeightsOptions } from "./write_weights.ts";
 
@@ -26,6 +28,7 @@ const COPIED = [
   "vocab.json",
   "merges.txt",
   "chat_template.jinja",
+  TOOL_TEMPLATE,
 ];
 
 const DTYPE_NAMES: Readonly<Record<FloatType, string>> = {
@@ -50,6 +53,7 @@ export async function saveModelFolder(
     for (const name of COPIED) {
       const text = await readTextIfPresent(`${source}/${name}`);
       if (text === undefined) continue;
+      await Deno.mkdir(dirname(`${building}/${name}`), { recursive: true });
       await writeText(
         `${building}/${name}`,
         name === "config.json" ? changed(text, { dtype, untied }) : text,
@@ -66,7 +70,7 @@ function changed(
   { dtype, untied }: { readonly dtype: FloatType; readonly untied: boolean },
 ): string {
   const typed = config.replace(
-    /("(?:torch_)?dtype"\s*:\s*)"\w+"/,
+    /("(?:torch_)?dtype"\s*:\s*)"\w+"/g,
     `$1"${DTYPE_NAMES[dtype]}"`,
   );
   if (!untied) return typed;

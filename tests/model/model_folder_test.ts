@@ -166,6 +166,54 @@ Deno.test("loadTokenizer() takes a token that only tokenizer_config.json has", a
   });
 });
 
+Deno.test("loadChatTemplate() takes tool_use where there are tools, from either place, and saveModelFolder() keeps it", async () => {
+  await withFolder(async (root) => {
+    const several = [
+      { name: "tool_use", template: "<tool_call> {{ tools | length }}" },
+      { name: "default", template: "plain" },
+    ];
+    const inConfig = { "tokenizer_config.json": { chat_template: several } };
+    await writeTinyModel(`${root}/config`, { files: inConfig });
+    await writeTinyModel(`${root}/files`, {
+      files: { "tokenizer_config.json": {}, "chat_template.jinja": "plain" },
+    });
+    await Deno.mkdir(`${root}/files/additional_chat_templates`);
+    await Deno.writeTextFile(
+      `${root}/files/additional_chat_templates/tool_use.jinja`,
+      several[0]!.template,
+    );
+    await saveModelFolder(`${root}/saved`, {
+      source: `${root}/files`,
+      tensors: tinyTensors(),
+    });
+    for (const name of ["config", "files", "saved"]) {
+      const { template, toolFormat } = await loadModelFolder(`${root}/${name}`);
+      assertEquals(template!.render([]), "plain", name);
+      assertEquals(
+        template!.render([], { tools: [{}] }),
+        "<tool_call> 1",
+        name,
+      );
+      assertEquals(toolFormat, hermesToolFormat, name);
+    }
+  });
+});
+
+Deno.test("loadChatTemplate() refuses several templates of which none is the default", async () => {
+  await withFolder(async (folder) => {
+    for (const wrong of [[{ name: "rag", template: "" }], {}, [3], 7]) {
+      await writeTinyModel(folder, {
+        files: { "tokenizer_config.json": { chat_template: wrong } },
+      });
+      await assertRejects(
+        () => loadChatTemplate(folder),
+        ModelError,
+        "tokenizer_config.json must be a text, or a list with a template named default",
+      );
+    }
+  });
+});
+
 Deno.test("loadChatTemplate() prefers chat_template.jinja, and of several the default", async () => {
   await withFolder(async (folder) => {
     const several = [
