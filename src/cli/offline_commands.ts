@@ -152,7 +152,8 @@ export const OFFLINE_COMMANDS: readonly Command[] = [
     description:
       'Takes training steps on lines {"group": 1, "tokens": […], "mask": […], "logprobs": […], "reward": 1}:\n' +
       "mask is 1 where the policy sampled the token, and logprobs are those at the time. Episodes of a\n" +
-      "group are compared with one another. Prints what each step measured as a line of JSON.",
+      "group are compared with one another. Prints what each step measured as a line of JSON. Ctrl-C\n" +
+      "finishes the step at work and saves.",
     positionals: [],
     flags: {
       ...MODEL_FLAGS,

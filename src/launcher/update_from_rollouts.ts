@@ -24,6 +24,8 @@ export interface UpdateFromRolloutsOptions {
   readonly onNote?: (text: string) => void;
   /** Number format of whole weights. @default "F32" */
   readonly dtype?: FloatType | undefined;
+  /** Aborted to end after the step at work, and to save. */
+  readonly stop?: AbortSignal;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function* updateFromRollouts(
     groupsPerStep,
     epochs: train.epochs,
     minibatches: train.minibatches,
+    stop: options.stop,
   });
   await savePolicy(out, { policy, adapter, model: model.path, dtype });
 }

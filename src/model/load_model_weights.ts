@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
 import { readJson } from "./_files.ts";
+import { isFloatType } from "./_float_types.ts";
 import type { ModelConfig } from "./model_config.ts";
 import { openWeights } from "./open_weights.ts";
 import { parameterShapes } from "./parameter_shapes.ts";
@@ -47,6 +48,11 @@ function checkShapes(
     const info = tensors.tensors.get(name);
     if (info === undefined) {
       throw new ModelError(`${path}: the weights lack tensor ${name}`);
+    }
+    if (!isFloatType(info.dtype)) {
+      throw new ModelError(
+        `${info.file}: tensor ${name} is of type ${info.dtype}; only F32, F16 and BF16 are supported`,
+      );
     }
     if (info.shape.join() !== shape.join()) {
       throw new ModelError(

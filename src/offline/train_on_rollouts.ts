@@ -22,6 +22,8 @@ export interface TrainOnRolloutsOptions {
   readonly epochs?: number;
   /** Optimizer steps in a pass. @default 1 */
   readonly minibatches?: number;
+  /** Aborted to end after the step at work. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /** What a step did: the trainer's own metrics in one row. */
@@ -46,13 +48,13 @@ export async function* trainOnRollouts(
   groups: readonly TrainGroup[],
   options: TrainOnRolloutsOptions,
 ): AsyncGenerator<TrainOnRolloutsRecord> {
-  const { algorithm, steps, groupsPerStep, epochs = 1, minibatches = 1 } =
+  const { algorithm, steps, groupsPerStep, epochs = 1, minibatches = 1, stop } =
     options;
   const batches = Array.from(
     { length: Math.ceil(groups.length / groupsPerStep) },
     (_, at) => groups.slice(at * groupsPerStep, (at + 1) * groupsPerStep),
   );
-  for (let step = 1; step <= steps; step++) {
+  for (let step = 1; step <= steps && !stop?.aborted; step++) {
     const batch = batches[(step - 1) % batches.length]!;
     const optimizer = options.optimizer(step);
     const updated = await updateAdapters(policy, batch, {

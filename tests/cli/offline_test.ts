@@ -254,6 +254,42 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "astuner sft and update save what they have at Ctrl-C",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const row = { group: 1, tokens: [5, 6, 7], mask: [0, 1, 1] };
+      const rollouts = [0, 1].map((reward) =>
+        JSON.stringify({ ...row, logprobs: [-1, -1], reward }) + "\n"
+      );
+      const inputs = {
+        sft: ["--data", '{"prompt":"2 + 3 = ","completion":"5"}\n'],
+        update: ["--rollouts", rollouts.join("")],
+      };
+      const more = {
+        sft: ["--epochs", "100000"],
+        update: ["--steps", "100000"],
+      };
+      for (const command of ["sft", "update"] as const) {
+        const [flag, text] = inputs[command] as [string, string];
+        const input = join(folder, `${command}.jsonl`);
+        await Deno.writeTextFile(input, text);
+        const out = join(folder, command);
+        const args = [command, "--model", MODEL, flag, input, "--out", out];
+        // The signal comes when the first step has been told of.
+        const { stdout } = await runShell(
+          'exec 3< <(exec "$@"); read -r -u 3; read -r -u 3; kill -INT $!; ' +
+            'cat <&3; wait $!; echo "exit $?"',
+          [...args, ...more[command], "--json"],
+        );
+        assertMatch(stdout, "exit 130");
+        assertTrue((await Deno.stat(join(out, "model.safetensors"))).isFile);
+      }
+    });
+  },
+});
+
 Deno.test("astuner takes a name on the Hub for a model, downloads it once, and then does offline", async () => {
   await withFolder(async (folder) => {
     const files: Record<string, HubFileContent> = {};

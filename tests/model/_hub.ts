@@ -24,6 +24,10 @@ export interface HubOptions {
   readonly token?: string;
   /** Bytes after which an answer with a large file breaks off, for the first so many answers. */
   readonly cuts?: readonly number[];
+  /** Statuses of the first answers, whatever is asked. */
+  readonly refusals?: readonly number[];
+  /** Where an answer would break off, nothing more comes instead. */
+  readonly stalls?: boolean;
   /** Sends other bytes than it says. */
   readonly corrupt?: boolean;
 }
@@ -33,12 +37,14 @@ export class Hub implements AsyncDisposable {
   readonly requests: HubRequest[] = [];
   readonly #options: HubOptions;
   readonly #cuts: number[];
+  readonly #refusals: number[];
   readonly #main: Deno.HttpServer<Deno.NetAddr>;
   readonly #cdn: Deno.HttpServer<Deno.NetAddr>;
 
   constructor(options: HubOptions) {
     this.#options = options;
     this.#cuts = [...options.cuts ?? []];
+    this.#refusals = [...options.refusals ?? []];
     const listen = { port: 0, hostname: "127.0.0.1", onListen() {} };
     this.#main = Deno.serve(listen, (request) => this.#answer(request));
     this.#cdn = Deno.serve(listen, (request) => this.#send(request));
@@ -56,6 +62,8 @@ export class Hub implements AsyncDisposable {
   #answer(request: Request): Response {
     const { id, commit, files, token } = this.#options;
     const { pathname } = this.#record(request);
+    const status = this.#refusals.shift();
+    if (status !== undefined) return new Response("", { status });
     if (
       token !== undefined &&
       request.headers.get("authorization") !== `Bearer ${token}`
@@ -92,7 +100,12 @@ export class Hub implements AsyncDisposable {
 
   #send(request: Request): Response {
     const { pathname, range } = this.#record(request);
-    const file = this.#options.files[pathname.split("/").at(-1)!]!;
+    const { files, id, commit } = this.#options;
+    const own = `/${id}/resolve/${commit}/`;
+    const name = pathname.startsWith(own)
+      ? pathname.slice(own.length)
+      : pathname.slice(1);
+    const file = files[name]!;
     const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const bytes = file.bytes.slice(start);
     if (this.#options.corrupt) bytes.reverse();
@@ -102,10 +115,13 @@ export class Hub implements AsyncDisposable {
     };
     if (request.method === "HEAD") return new Response(null, { headers });
     const cut = file.large ? this.#cuts.shift() : undefined;
-    return new Response(cut === undefined ? bytes : broken(bytes, cut), {
-      status: range === null ? 200 : 206,
-      headers,
-    });
+    return new Response(
+      cut === undefined ? bytes : broken(bytes, cut, this.#options.stalls),
+      {
+        status: range === null ? 200 : 206,
+        headers,
+      },
+    );
   }
 
   #record(request: Request): { pathname: string; range: string | null } {
@@ -122,10 +138,11 @@ export class Hub implements AsyncDisposable {
   }
 }
 
-/** Sends the first bytes and then breaks the connection. */
+/** Sends the first bytes and then breaks the connection, or never goes on. */
 function broken(
   bytes: Uint8Array<ArrayBuffer>,
   cut: number,
+  stalls = false,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let sent = false;
   return new ReadableStream({
@@ -134,6 +151,7 @@ function broken(
         sent = true;
         if (cut > 0) return controller.enqueue(bytes.slice(0, cut));
       }
+      if (stalls) return await new Promise(() => {});
       // The bytes before are to arrive.
       await new Promise((resolve) => setTimeout(resolve, 20));
       controller.close();

@@ -90,6 +90,85 @@ Deno.test("resolveModel() goes on where a broken connection ended, in this progr
   });
 });
 
+Deno.test("resolveModel() asks again where the Hub is busy, and gives up in the end", async () => {
+  await withFolder(async (cache) => {
+    await using hub = new Hub({ ...MODEL, refusals: [503, 429, 500] });
+    const { folder } = await resolve(hub, cache);
+    assertEquals(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      WEIGHTS,
+    );
+  });
+  await withFolder(async (cache) => {
+    await using hub = new Hub({ ...MODEL, refusals: Array(5).fill(503) });
+    await assertRejects(
+      () => resolve(hub, cache),
+      ModelError,
+      "The Hub answered 503 for",
+    );
+    await using shut = new Hub({ ...MODEL, refusals: [403] });
+    await assertRejects(() => resolve(shut, cache), ModelError, "is gated");
+  });
+});
+
+Deno.test("resolveModel() waits no longer than its patience for a server that has fallen silent", async () => {
+  await withFolder(async (cache) => {
+    const options = { ...MODEL, cuts: [4000], stalls: true };
+    await using hub = new Hub(options);
+    const { folder } = await resolve(hub, cache, { patience: 200 });
+    assertEquals(
+      await Deno.readFile(join(folder, "model.safetensors")),
+      WEIGHTS,
+    );
+    const { promise, resolve: answer } = Promise.withResolvers<Response>();
+    await using silent = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => promise,
+    );
+    const endpoint = `http://127.0.0.1:${silent.addr.port}`;
+    const settings = { endpoint, cache, offline: false };
+    await assertRejects(
+      () => resolveModel("owner/other", { settings, patience: 50 }),
+      ModelError,
+      "it does not answer",
+    );
+    answer(new Response());
+  });
+});
+
+Deno.test("resolveModel() takes nothing from a cache that lacks weights, as other programs leave it", async () => {
+  await withFolder(async (cache) => {
+    const root = join(cache, "models--owner--tiny-model");
+    const folder = join(root, "snapshots", COMMIT);
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(join(folder, "config.json"), "{}\n");
+    const settings = { endpoint: "http://127.0.0.1:9", cache, offline: true };
+    const offline = () => resolveModel(ID, { settings, revision: COMMIT });
+    await assertRejects(offline, ModelError, "or not all of it");
+    const index = { weight_map: { a: "model-00001-of-00002.safetensors" } };
+    await Deno.writeTextFile(
+      join(folder, "model.safetensors.index.json"),
+      JSON.stringify(index),
+    );
+    await assertRejects(offline, ModelError, "or not all of it");
+    await Deno.writeTextFile(join(folder, index.weight_map.a), "");
+    assertEquals((await offline()).folder, folder);
+  });
+});
+
+Deno.test("resolveModel() links a template for tools from the folder that it lies in", async () => {
+  await withFolder(async (cache) => {
+    const name = "additional_chat_templates/tool_use.jinja";
+    const bytes = new TextEncoder().encode("{{ tools }}");
+    await using hub = new Hub({
+      ...MODEL,
+      files: { ...MODEL.files, [name]: { bytes } },
+    });
+    const { folder } = await resolve(hub, cache);
+    assertEquals(await Deno.readFile(join(folder, name)), bytes);
+  });
+});
+
 Deno.test("resolveModel() shows its token to the Hub alone", async () => {
   await withFolder(async (cache) => {
     await using hub = new Hub({ ...MODEL, token: "hf_secret" });
@@ -205,9 +284,10 @@ Deno.test("hubSettings() reads the environment as huggingface_hub does", async (
     assertEquals(
       await settings({
         HOME: home,
+        HF_HOME: "~/.cache/huggingface",
         HF_ENDPOINT: "http://mirror/",
         HF_TOKEN: "hf_own",
-        HF_HUB_OFFLINE: "1",
+        TRANSFORMERS_OFFLINE: "1",
       }),
       {
         endpoint: "http://mirror",

@@ -139,6 +139,20 @@ Deno.test("loadModelFolder() refuses weights that do not fit config.json", async
       tensors: [],
     });
     await assertRejects(() => loadModelFolder(pickled), ModelError, "pickled");
+    const whole = `${root}/whole`;
+    await writeTinyModel(whole);
+    const weights = `${whole}/model.safetensors`;
+    const bytes = await Deno.readFile(weights);
+    const size = new DataView(bytes.buffer).getBigUint64(0, true);
+    const header = bytes.subarray(8, 8 + Number(size));
+    const at = new TextDecoder().decode(header).lastIndexOf('"F32"');
+    header.set(new TextEncoder().encode('"I32"'), at);
+    await Deno.writeFile(weights, bytes);
+    await assertRejects(
+      () => loadModelFolder(whole),
+      ModelError,
+      "is of type I32; only F32, F16 and BF16 are supported",
+    );
     const tied = `${root}/tied`;
     const head = { ...first, name: "lm_head.weight" };
     await writeTinyModel(tied, { tensors: [...tensors, head] });

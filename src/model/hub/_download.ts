@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { ModelError } from "../../errors.ts";
 import { exists } from "../_files.ts";
 import { writeAll } from "../_replace_file.ts";
+import { ATTEMPTS, pause } from "./_retry.ts";
 import {
   type HubClient,
   type HubFile,
@@ -20,10 +21,9 @@ export interface DownloadOptions {
   readonly onBytes: (bytes: number) => void;
   /** Milliseconds before the second of several attempts; doubled each time. */
   readonly retryDelay: number;
+  /** Milliseconds without a byte after which an attempt is given up. */
+  readonly patience: number;
 }
-
-/** Attempts without a single new byte before giving up. */
-const ATTEMPTS = 5;
 
 /**
  * Downloads a file to `path`, which it takes when it is complete and its checksum right. What an earlier
@@ -61,7 +61,7 @@ export async function download(
       size = (await file.stat()).size;
       failures = size > before ? 1 : failures + 1;
       if (failures === ATTEMPTS) throw error;
-      await sleep(options.retryDelay * 2 ** (failures - 1));
+      await pause(error, { failures, retryDelay: options.retryDelay });
     }
   }
   await file.sync();
@@ -79,7 +79,7 @@ export async function download(
 async function fetchRest(
   file: Deno.FsFile,
   size: number,
-  { client, from, file: name, expected, onBytes }: DownloadOptions,
+  { client, from, file: name, expected, onBytes, patience }: DownloadOptions,
 ): Promise<number> {
   const { start, body } = await client.open(from, name, size);
   if (start < size) {
@@ -91,11 +91,7 @@ async function fetchRest(
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((cause) => {
-        throw new HubUnreachable(`The answer broke off: ${cause.message}`, {
-          cause,
-        });
-      });
+      const { done, value } = await readSoon(reader, patience);
       if (done) return written;
       await writeAll(file, value);
       written += value.length;
@@ -104,6 +100,25 @@ async function fetchRest(
     }
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+async function readSoon(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  patience: number,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  const silence = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => silence.reject(new Error(`nothing came for ${patience / 1000} s`)),
+    patience,
+  );
+  try {
+    return await Promise.race([reader.read(), silence.promise]);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new HubUnreachable(`The answer broke off: ${reason}`, { cause });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -122,8 +137,4 @@ async function isIntact(
   using file = await Deno.open(path);
   for await (const chunk of file.readable) hash.update(chunk);
   return hash.digest("hex") === etag;
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

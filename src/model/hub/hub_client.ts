@@ -20,16 +20,35 @@ export interface HubFile {
 /** The server did not answer, or not for now; another attempt may do. */
 export class HubUnreachable extends ModelError {
   override name = "HubUnreachable";
+
+  /** Where the server said so, milliseconds after which to try again; 0 if it was there but did not say. */
+  readonly retryAfter?: number;
+
+  constructor(
+    message: string,
+    { retryAfter, ...options }: ErrorOptions & {
+      readonly retryAfter?: number;
+    } = {},
+  ) {
+    super(message, options);
+    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+  }
 }
+
+/** Longest that a server's own wish to be left alone is followed, in milliseconds. */
+const LONGEST_WAIT = 60_000;
 
 /** Asks the Hub, as the protocol of `huggingface_hub` has it. */
 export class HubClient {
   readonly #settings: HubSettings;
   readonly #fetch: typeof fetch;
+  readonly #patience: number;
 
-  constructor(settings: HubSettings, fetcher: typeof fetch) {
+  /** @param patience Milliseconds to wait for an answer to begin. */
+  constructor(settings: HubSettings, fetcher: typeof fetch, patience: number) {
     this.#settings = settings;
     this.#fetch = fetcher;
+    this.#patience = patience;
   }
 
   /**
@@ -70,7 +89,7 @@ export class HubClient {
     const etag = (headers.get("x-linked-etag") ?? headers.get("etag") ?? "")
       .replace(/^W\//, "").replaceAll('"', "");
     const size = headers.get("x-linked-size") ?? headers.get("content-length");
-    if (!/^[\w.-]+$/.test(etag) || size === null || !/^\d+$/.test(size)) {
+    if (!/^\w[\w.-]*$/.test(etag) || size === null || !/^\d+$/.test(size)) {
       throw new ModelError(`${url} comes without its ETag and size`);
     }
     return { etag, size: Number(size) };
@@ -98,7 +117,7 @@ export class HubClient {
   #fileUrl({ id, revision }: HubRevision, file: string): string {
     return `${this.#settings.endpoint}/${id}/resolve/${
       encodeURIComponent(revision)
-    }/${encodeURIComponent(file)}`;
+    }/${file.split("/").map(encodeURIComponent).join("/")}`;
   }
 
   /** Follows redirections itself, since the token is for the Hub's own host alone. */
@@ -145,13 +164,20 @@ export class HubClient {
   }
 
   async #send(url: URL, init: RequestInit): Promise<Response> {
+    const silent = new AbortController();
+    const timer = setTimeout(
+      () => silent.abort(new Error("it does not answer")),
+      this.#patience,
+    );
     try {
-      return await this.#fetch(url, init);
+      return await this.#fetch(url, { ...init, signal: silent.signal });
     } catch (cause) {
       throw new HubUnreachable(
         `Cannot reach ${url.origin}: ${(cause as Error).message}`,
         { cause },
       );
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -183,9 +209,10 @@ function explain(
     );
   }
   const text = `The Hub answered ${status} for ${url}`;
-  return status === 429 || status >= 500
-    ? new HubUnreachable(text)
-    : new ModelError(text);
+  if (status !== 429 && status < 500) return new ModelError(text);
+  const seconds = Number(headers.get("retry-after") ?? 0);
+  const retryAfter = seconds > 0 ? Math.min(seconds * 1000, LONGEST_WAIT) : 0;
+  return new HubUnreachable(text, { retryAfter });
 }
 
 async function readJson(

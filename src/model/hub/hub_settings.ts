@@ -15,22 +15,31 @@ export interface HubSettings {
 
 /**
  * The settings that the environment variables of `huggingface_hub` make: `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`,
- * `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`.
+ * `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`, or `TRANSFORMERS_OFFLINE`. In folders, `~` is the user's.
  *
  * @throws {ModelError} If there is no place for a cache.
  */
 export async function hubSettings(
   env: (name: string) => string | undefined = (name) => Deno.env.get(name),
 ): Promise<HubSettings> {
-  const home = env("HF_HOME") ||
+  const folder = (name: string) => {
+    const path = env(name);
+    return path && /^~(?=\/|$)/.test(path)
+      ? join(userHome(env), path.slice(1))
+      : path;
+  };
+  const home = folder("HF_HOME") ||
     join(env("XDG_CACHE_HOME") || join(userHome(env), ".cache"), "huggingface");
   return {
     endpoint: (env("HF_ENDPOINT") || "https://huggingface.co")
       .replace(/\/+$/, ""),
-    cache: env("HF_HUB_CACHE") || join(home, "hub"),
+    cache: folder("HF_HUB_CACHE") || folder("HUGGINGFACE_HUB_CACHE") ||
+      join(home, "hub"),
     token: env("HF_TOKEN")?.trim() ||
-      await savedToken(env("HF_TOKEN_PATH") || join(home, "token")),
-    offline: /^(1|on|yes|true)$/i.test(env("HF_HUB_OFFLINE") ?? ""),
+      await savedToken(folder("HF_TOKEN_PATH") || join(home, "token")),
+    offline: /^(1|on|yes|true)$/i.test(
+      env("HF_HUB_OFFLINE") || env("TRANSFORMERS_OFFLINE") || "",
+    ),
   };
 }
 

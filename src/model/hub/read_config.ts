@@ -3,7 +3,11 @@ import { exists, isObject, type JsonObject, readJson } from "../_files.ts";
 import { HubClient, HubUnreachable } from "./hub_client.ts";
 import { isHubId } from "./hub_id.ts";
 import { hubSettings } from "./hub_settings.ts";
-import { resolveModel, type ResolveModelOptions } from "./resolve_model.ts";
+import {
+  PATIENCE,
+  resolveModel,
+  type ResolveModelOptions,
+} from "./resolve_model.ts";
 
 /** Largest `config.json` that is taken from the Hub. */
 const MAX_BYTES = 2 ** 20;
@@ -32,7 +36,8 @@ export async function readConfig(
   if (settings.offline) return await cached();
   const source = `config.json of ${path}`;
   try {
-    const client = new HubClient(settings, options.fetch ?? fetch);
+    const { patience = PATIENCE } = options;
+    const client = new HubClient(settings, options.fetch ?? fetch, patience);
     const { commit } = await client.list({ id: path, revision });
     const from = { id: path, revision: commit };
     const { body } = await client.open(from, "config.json", 0);

@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ModelError } from "../../errors.ts";
-import { exists } from "../_files.ts";
+import { exists, isObject, readJsonIfPresent } from "../_files.ts";
 import { download } from "./_download.ts";
+import { retried } from "./_retry.ts";
 import { HubClient, type HubFile, HubUnreachable } from "./hub_client.ts";
 import { isHubId } from "./hub_id.ts";
 import { type HubSettings, hubSettings } from "./hub_settings.ts";
@@ -28,6 +29,8 @@ export interface ResolveModelOptions {
   readonly fetch?: typeof fetch;
   /** Milliseconds before a second attempt; doubled each time. @default 1000 */
   readonly retryDelay?: number;
+  /** Milliseconds to wait for the server's next byte. @default 30_000 */
+  readonly patience?: number;
 }
 
 /** A model on this machine. */
@@ -38,9 +41,12 @@ export interface ResolvedModel {
   readonly commit?: string;
 }
 
-/** Files of a model or an adapter that are read here or carried over; none lies in a folder of its own. */
+/** @see ResolveModelOptions.patience */
+export const PATIENCE = 30_000;
+
+/** Files of a model or an adapter that are read here or carried over. */
 const WANTED =
-  /^((adapter_)?config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|^(merges\.txt|chat_template\.jinja)$|^model(-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$|^adapter_model\.safetensors$/;
+  /^((adapter_)?config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|^(merges\.txt|chat_template\.jinja|additional_chat_templates\/tool_use\.jinja)$|^model(-\d+-of-\d+)?\.safetensors$|^model\.safetensors\.index\.json$|^adapter_model\.safetensors$/;
 
 /**
  * The folder of a model: `path` itself, or where `path` is a name on the Hub, its snapshot in the cache that
@@ -62,7 +68,7 @@ export async function resolveModel(
     const cached = await cachedSnapshot(root, revision);
     if (cached) return cached;
     throw new ModelError(
-      `${path} at ${revision} is not in ${settings.cache}, and HF_HUB_OFFLINE forbids to download it`,
+      `${path} at ${revision} is not in ${settings.cache}, or not all of it, and HF_HUB_OFFLINE forbids to download it`,
     );
   }
   try {
@@ -83,7 +89,7 @@ export async function resolveModel(
   }
 }
 
-/** The snapshot that was complete when it was last asked for; undefined where there is none. */
+/** The snapshot in the cache; undefined where there is none, or files are missing in it. */
 async function cachedSnapshot(
   root: string,
   revision: string,
@@ -93,9 +99,24 @@ async function cachedSnapshot(
     ? (await Deno.readTextFile(ref)).trim()
     : revision;
   const folder = join(root, "snapshots", commit);
-  const complete = await exists(join(folder, "config.json")) ||
-    await exists(join(folder, "adapter_config.json"));
-  return complete ? { folder, commit } : undefined;
+  return await isComplete(folder) ? { folder, commit } : undefined;
+}
+
+/** Whether a model or an adapter is there with all its weights: other programs fetch the small files first. */
+async function isComplete(folder: string): Promise<boolean> {
+  const has = (name: string) => exists(join(folder, name));
+  if (await has("adapter_config.json")) {
+    return await has("adapter_model.safetensors");
+  }
+  if (!await has("config.json")) return false;
+  if (await has("model.safetensors")) return true;
+  const index = join(folder, "model.safetensors.index.json");
+  const { weight_map } = await readJsonIfPresent(index) ?? {};
+  if (!isObject(weight_map)) return false;
+  for (const file of new Set(Object.values(weight_map))) {
+    if (!await has(`${file}`)) return false;
+  }
+  return true;
 }
 
 async function fetchSnapshot(
@@ -106,9 +127,13 @@ async function fetchSnapshot(
     readonly settings: HubSettings;
   },
 ): Promise<ResolvedModel> {
-  const { id, revision, settings, onProgress, retryDelay = 1000 } = options;
-  const client = new HubClient(settings, options.fetch ?? fetch);
-  const { commit, files } = await client.list({ id, revision });
+  const { id, revision, settings, onProgress } = options;
+  const { retryDelay = 1000, patience = PATIENCE } = options;
+  const client = new HubClient(settings, options.fetch ?? fetch, patience);
+  const { commit, files } = await retried(
+    () => client.list({ id, revision }),
+    retryDelay,
+  );
   const from = { id, revision: commit };
   const folder = join(root, "snapshots", commit);
   const wanted = files.filter((file) => WANTED.test(file));
@@ -120,7 +145,8 @@ async function fetchSnapshot(
   const missing: { readonly file: string; readonly expected: HubFile }[] = [];
   for (const file of wanted) {
     if (await exists(join(folder, file))) continue;
-    missing.push({ file, expected: await client.stat(from, file) });
+    const expected = await retried(() => client.stat(from, file), retryDelay);
+    missing.push({ file, expected });
   }
   await Deno.mkdir(folder, { recursive: true });
   await Deno.mkdir(join(root, "blobs"), { recursive: true });
@@ -137,9 +163,11 @@ async function fetchSnapshot(
     if (await exists(blob)) onBytes(expected.size);
     else {
       const what = { client, from, file, expected, onBytes, retryDelay };
-      await download(blob, what);
+      await download(blob, { ...what, patience });
     }
-    await link(`../../blobs/${expected.etag}`, join(folder, file));
+    const up = "../".repeat(file.split("/").length + 1);
+    await Deno.mkdir(dirname(join(folder, file)), { recursive: true });
+    await link(`${up}blobs/${expected.etag}`, join(folder, file));
   }
   if (revision !== commit) await writeRef(join(root, "refs", revision), commit);
   return { folder, commit };
