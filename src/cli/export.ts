@@ -11,7 +11,7 @@ export async function run(args: Args): Promise<number> {
   const located = await locateModel(neededFlag(args, "model"));
   const given = args.text("adapter") ?? located.adapter;
   const written = await exportModel({
-    model: await folderOf(located.folder),
+    model: await folderOf(located.folder, located.revision),
     ...(given !== undefined && { adapter: await folderOf(given) }),
     out: await outputFolder(args),
     dtype: outputType(args),
@@ -26,7 +26,7 @@ export async function run(args: Args): Promise<number> {
   return 0;
 }
 
-async function folderOf(path: string): Promise<string> {
-  const { folder } = await resolveModel(path, { onProgress: downloadView() });
-  return folder;
+async function folderOf(path: string, revision = "main"): Promise<string> {
+  const options = { onProgress: downloadView(), revision };
+  return (await resolveModel(path, options)).folder;
 }

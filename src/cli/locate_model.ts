@@ -10,6 +10,8 @@ export interface LocatedModel {
   readonly folder: string;
   /** Folder of an adapter over it, absolute; absent where the user pointed at a whole model. */
   readonly adapter?: string;
+  /** Branch, tag or commit on the Hub that the adapter was trained over; absent where it does not say. */
+  readonly revision?: string;
   /** Config of the run that it belongs to; absent where it belongs to none. */
   readonly config?: string;
 }
@@ -48,9 +50,14 @@ export async function locateModel(path: string): Promise<LocatedModel> {
 }
 
 /** What a located model changes in a config. */
-export function modelOverrides({ folder, adapter }: LocatedModel): Override[] {
+export function modelOverrides(
+  { folder, adapter, revision }: LocatedModel,
+): Override[] {
   return [
     { key: "model.path", value: folder, source: folder },
+    ...revision === undefined
+      ? []
+      : [{ key: "model.revision", value: revision, source: `${adapter}` }],
     ...adapter === undefined
       ? []
       : [{ key: "model.adapter", value: adapter, source: adapter }],
@@ -60,8 +67,14 @@ export function modelOverrides({ folder, adapter }: LocatedModel): Override[] {
 /** The model in `folder`, or that which the adapter in `folder` stands over. */
 async function modelIn(folder: string): Promise<LocatedModel> {
   if (!await isAdapterFolder(folder)) return { folder };
-  const { base } = await readAdapterConfig(folder);
-  if (base !== undefined) return { folder: base, adapter: folder };
+  const { base, baseRevision } = await readAdapterConfig(folder);
+  if (base !== undefined) {
+    return {
+      folder: base,
+      adapter: folder,
+      ...(baseRevision !== undefined && { revision: baseRevision }),
+    };
+  }
   throw new UserError(
     `The adapter in ${folder} does not say which model it stands over: give the model, and this as --adapter`,
   );

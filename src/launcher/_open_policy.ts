@@ -119,9 +119,13 @@ function newAdapter(
   },
 ): NewAdapter {
   const { path } = config.model;
-  const base = hubIdOf(path) ?? path;
+  const id = hubIdOf(path);
+  // The folder of a snapshot is called after its commit.
+  const base = id === undefined
+    ? { base: path }
+    : { base: id, baseRevision: basename(path) };
   return {
-    config: { ...shape, base },
+    config: { ...shape, ...base },
     tensors: [
       ...initAdapter(model, shape, config.seed),
       ...moduleTensors(tensors, shape),

@@ -47,6 +47,8 @@ export interface AdapterConfig {
   readonly tied?: boolean;
   /** Folder or Hub id of the model it stands over, where the adapter says so. */
   readonly base?: string;
+  /** Branch, tag or commit of `base` on the Hub, where the adapter says so. */
+  readonly baseRevision?: string;
 }
 
 /** Factor of an adapter's contribution. */
@@ -120,6 +122,7 @@ export function parseAdapterConfig(
     if (!isOff(value)) fields.refuse(name, "is not supported");
   }
   const base = json.base_model_name_or_path;
+  const revision = fields.has("revision") ? fields.text("revision") : "";
   const dropout = dropoutOf(fields, json);
   return {
     rank: fields.size("r"),
@@ -131,6 +134,7 @@ export function parseAdapterConfig(
     ...((modules.includes("embed_tokens") || modules.includes("lm_head")) &&
       fields.flag("ensure_weight_tying", false) && { tied: true }),
     ...(typeof base === "string" && base !== "" && { base }),
+    ...(revision !== "" && { baseRevision: revision }),
   };
 }
 
@@ -158,11 +162,13 @@ export function adapterConfigJson(config: AdapterConfig): JsonObject {
     modules = [],
     tied,
     base,
+    baseRevision,
   } = config;
   return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
     base_model_name_or_path: base ?? null,
+    ...(baseRevision !== undefined && { revision: baseRevision }),
     inference_mode: true,
     r: rank,
     lora_alpha: alpha,

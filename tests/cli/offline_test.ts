@@ -318,6 +318,26 @@ Deno.test("astuner takes a name on the Hub for a model, downloads it once, and t
     const offline = await score("team/calculator", { HF_HUB_OFFLINE: "1" });
     assertEquals(offline.stdout, expected);
     assertEquals(offline.stderr, "");
+    const data = join(folder, "texts.jsonl");
+    await Deno.writeTextFile(data, '{"prompt":"2 + 3 = ","completion":"5"}');
+    const taught = await runCli(
+      ["sft", "--model", "team/calculator", "--data", data, "--out", "adapter"]
+        .concat("--method", "lora"),
+      {
+        cwd: folder,
+        env: { HF_HOME: folder, HF_HUB_CACHE: "", HF_HUB_OFFLINE: "1" },
+      },
+    );
+    assertEquals(taught.code, 0, taught.stderr);
+    const { base_model_name_or_path, revision } = JSON.parse(
+      await Deno.readTextFile(join(folder, "adapter", "adapter_config.json")),
+    );
+    assertEquals([base_model_name_or_path, revision], [
+      "team/calculator",
+      commit,
+    ]);
+    const over = await score("adapter", { HF_HUB_OFFLINE: "1" });
+    assertEquals(over.code, 0, over.stderr);
     const absent = await score("team/poet", { HF_HUB_OFFLINE: "1" });
     assertEquals(absent.code, 2);
     assertMatch(absent.stderr, "team/poet at main is not in");
