@@ -242,7 +242,7 @@ export const OFFLINE_COMMANDS: readonly Command[] = [
     name: "convert",
     summary: "Write a model in another number format or in other files",
     description:
-      "Writes a model folder anew; everything but the weights is copied.",
+      "Writes a model folder anew; config, tokenizer and chat template are copied.",
     positionals: [],
     flags: {
       model: MODEL_FLAGS.model!,
