@@ -22,10 +22,10 @@ function explain(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
   const code = "code" in cause ? cause.code : undefined;
   if (code === "ENOSPC" || code === "EDQUOT") {
-    return "the disk is full; free some space and resume the run";
+    return "the disk is full; free some space, then try again or resume the run";
   }
   if (code === "EROFS" || cause instanceof Deno.errors.PermissionDenied) {
-    return "writing there is not allowed; choose another run directory";
+    return "writing there is not allowed; choose another folder";
   }
   if (cause instanceof Deno.errors.NotCapable) {
     return `Deno was started without the right to write there: ${cause.message}`;
