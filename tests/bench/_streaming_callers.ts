@@ -20,7 +20,7 @@ export interface Pace {
   readonly inStep: boolean;
 }
 
-/** Milliseconds, of all requests together. */
+/** Milliseconds, of all requests together but those of the first moments. */
 export interface Times {
   /** From the request to its first token. */
   readonly first: number[];
@@ -30,18 +30,29 @@ export interface Times {
   readonly last: number[];
 }
 
+/** What callers have seen. */
+export interface Answers extends Times {
+  /** All of them, those of the first moments too. */
+  readonly requests: number;
+}
+
+/** Lengths of a stream before times count: processes that have stood still are slow at first. */
+const LEAD_STREAMS = 2;
+
 /**
  * Keeps `callers` streams open until the time is over, and says when their tokens came.
  *
  * It writes to sockets and searches what it reads for tokens: callers that did more would take the
  * processor from those who are measured.
  */
-export async function runCallers(load: CallerLoad): Promise<Times> {
+export async function runCallers(load: CallerLoad): Promise<Answers> {
   const { callers, pace, addresses, turns, isDirect } = load;
   const times: Times = { first: [], token: [], last: [] };
   const end = performance.now() + load.seconds * 1000;
+  const counted = clock() + LEAD_STREAMS * pace.tokens * pace.tokenMs;
   const mark = isDirect ? '"token_ids":[' : '"delta":{"content":"';
   let next = 0;
+  let requests = 0;
 
   async function caller(index: number): Promise<void> {
     // Spread over the time of a stream, as callers are.
@@ -60,14 +71,17 @@ export async function runCallers(load: CallerLoad): Promise<Times> {
         const answer = await line.stream(address, body, mark, () => {
           if (arrivals.length < pace.tokens - 1) arrivals.push(clock());
         });
-        note(times, { sent, arrivals, ended: clock() }, pace);
+        requests++;
+        if (sent >= counted) {
+          note(times, { sent, arrivals, ended: clock() }, pace);
+        }
         if (!isDirect) messages.push(reply(answer), messages[0]!);
       }
     }
   }
 
   await Promise.all(Array.from({ length: callers }, (_, at) => caller(at)));
-  return times;
+  return { ...times, requests };
 }
 
 /** Milliseconds since 1970, finer than `Date.now`: the same for all processes. */

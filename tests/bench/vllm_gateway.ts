@@ -7,14 +7,15 @@
  * Its streams are paced as a real server's: a token every 25 ms, each stream at its own moments
  * ("spread"), or all at the same ones, as a batch has them ("in step"). "first" is the time to the
  * first token, "token" the delay of each later one behind the server's schedule, "last" that of the
- * answer's last byte. What the gateway adds is its row less the direct one. "flat out" has no pace:
- * its times are those of a queue, and only tokens a second and CPU time mean anything.
+ * answer's last byte; what the gateway adds is its row less the direct one. The first two streams of
+ * each caller do not count: what has stood still is slow at first. "flat out" has no pace: its times
+ * are those of a queue, and only tokens a second and CPU time mean anything.
  *
  * CPU time is shown of everyone, all threads: where it adds up to the machine, the times are a
  * queue's again. The gateway's is split over requests and tokens by replies of two tokens that take
  * as long.
  *
- *     deno run -A tests/bench/vllm_gateway.ts [rounds] [seconds per load, half as long without or with few tokens]
+ *     deno run -A tests/bench/vllm_gateway.ts [rounds] [seconds per load; half of it for the last two]
  *
  * @module
  */
@@ -25,10 +26,10 @@ import { type Json, StubVllm } from "../engine/vllm/_stub_vllm.ts";
 import { testModel } from "../tuner/_test_model.ts";
 import { answerLines, Child } from "./_child.ts";
 import {
+  type Answers,
   type CallerLoad,
   type Pace,
   runCallers,
-  type Times,
 } from "./_streaming_callers.ts";
 
 const CALLERS = 64;
@@ -45,7 +46,7 @@ type Way = typeof WAYS[number];
 type PaceName = keyof typeof PACES;
 
 /** One way at one pace, over all rounds. */
-interface Measured extends Times {
+interface Measured extends Answers {
   seconds: number;
   /** Milliseconds of CPU time, of each process. */
   readonly cpu: { callers: number; between: number; stub: number };
@@ -152,7 +153,7 @@ async function runBench(rounds: number, longest: number): Promise<void> {
 }
 
 function row(key: string, measured: Measured): Record<string, number> {
-  const { first, token, last, seconds, cpu } = measured;
+  const { requests, first, token, last, seconds, cpu } = measured;
   const isPaced = !key.startsWith("flat out");
   const { tokens } = PACES[key.split(",")[0] as PaceName];
   const share = (ms: number) => Math.round(ms / seconds / 10);
@@ -165,8 +166,8 @@ function row(key: string, measured: Measured): Record<string, number> {
     "last p99": quantile(last, 0.99),
   };
   return {
-    requests: first.length,
-    "tokens/s": Math.round(first.length * tokens / seconds),
+    requests,
+    "tokens/s": Math.round(requests * tokens / seconds),
     ...(isPaced && times),
     "callers %": share(cpu.callers),
     "between %": key.endsWith("direct") ? 0 : share(cpu.between),
@@ -177,13 +178,14 @@ function row(key: string, measured: Measured): Record<string, number> {
   };
 }
 
-function cpuOf({ cpu, first }: Measured): number {
-  return cpu.between / first.length;
+function cpuOf({ cpu, requests }: Measured): number {
+  return cpu.between / requests;
 }
 
 function joined(a: Measured | undefined, b: Measured): Measured {
   if (a === undefined) return b;
   return {
+    requests: a.requests + b.requests,
     first: [...a.first, ...b.first],
     token: [...a.token, ...b.token],
     last: [...a.last, ...b.last],
