@@ -11,7 +11,10 @@ export async function run(args: Args): Promise<number> {
   const located = await locateModel(neededFlag(args, "model"));
   const given = args.text("adapter") ?? located.adapter;
   const written = await exportModel({
-    model: await folderOf(located.folder, located.revision),
+    model: await folderOf(
+      located.folder,
+      args.text("revision") ?? located.revision,
+    ),
     ...(given !== undefined && { adapter: await folderOf(given) }),
     out: await outputFolder(args),
     dtype: outputType(args),

@@ -66,6 +66,17 @@ const DTYPE_FLAG: Flags = {
   },
 };
 
+const REWRITE_FLAGS: Flags = {
+  revision: {
+    value: "NAME",
+    description: "Branch, tag or commit of a model on the Hub; main by default",
+  },
+  "shard-size": {
+    value: "SIZE",
+    description: "Most bytes in a file, such as 2GB; 5GB by default",
+  },
+};
+
 /** Commands that work from files alone, without an agent. */
 export const OFFLINE_COMMANDS: readonly Command[] = [
   {
@@ -226,10 +237,7 @@ export const OFFLINE_COMMANDS: readonly Command[] = [
         value: "TYPE",
         description: "F32, F16 or BF16; the model's own by default",
       },
-      "shard-size": {
-        value: "SIZE",
-        description: "Most bytes in a file, such as 2GB; 5GB by default",
-      },
+      ...REWRITE_FLAGS,
       json: { description: "Print the result as JSON" },
     },
     examples: [
@@ -251,10 +259,7 @@ export const OFFLINE_COMMANDS: readonly Command[] = [
         value: "TYPE",
         description: "F32, F16 or BF16; the model's own by default",
       },
-      "shard-size": {
-        value: "SIZE",
-        description: "Most bytes in a file, such as 2GB; 5GB by default",
-      },
+      ...REWRITE_FLAGS,
       json: { description: "Print the result as JSON" },
     },
     examples: [

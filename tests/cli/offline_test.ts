@@ -338,6 +338,15 @@ Deno.test("astuner takes a name on the Hub for a model, downloads it once, and t
     ]);
     const over = await score("adapter", { HF_HUB_OFFLINE: "1" });
     assertEquals(over.code, 0, over.stderr);
+    const other = await runCli(
+      ["convert", "--model", "team/calculator", "--revision", "v9"]
+        .concat("--out", "other"),
+      {
+        cwd: folder,
+        env: { HF_HOME: folder, HF_HUB_CACHE: "", HF_HUB_OFFLINE: "1" },
+      },
+    );
+    assertMatch(other.stderr, "team/calculator at v9 is not in");
     const absent = await score("team/poet", { HF_HUB_OFFLINE: "1" });
     assertEquals(absent.code, 2);
     assertMatch(absent.stderr, "team/poet at main is not in");
