@@ -11,6 +11,7 @@ import { GemmPlanner, Gpu, planFile } from "../gpu/mod.ts";
 import type { GpuPolicy } from "./gpu_policy.ts";
 import { openModel } from "./open_model.ts";
 import { type AdapterName, DEFAULT_ADAPTER } from "./parameter_sets.ts";
+import type { HostTensor, OptimizerState } from "./policy.ts";
 import {
   type Calls,
   type Command,
@@ -160,8 +161,18 @@ function report(progress: Awaited<ReturnType<Scheduler["step"]>>): void {
   }
 }
 
-function post(message: Report): void {
-  self.postMessage(message);
+function post(message: Report, transfer: readonly ArrayBuffer[] = []): void {
+  self.postMessage(message, [...transfer]);
+}
+
+/** The buffers of the tensors in a result: they move, since a copy would take a model's size twice more. */
+function numbersOf(value: unknown): readonly ArrayBuffer[] {
+  const { m = [], v = [] } = (value ?? {}) as Partial<OptimizerState>;
+  const tensors = [...Array.isArray(value) ? value : [], ...m, ...v];
+  const buffers = tensors.flatMap((tensor: Partial<HostTensor>) =>
+    tensor.data instanceof Float32Array ? [tensor.data.buffer] : []
+  );
+  return [...new Set(buffers as ArrayBuffer[])];
 }
 
 self.onmessage = ({ data }: MessageEvent<Command>) => {
@@ -180,11 +191,8 @@ self.onmessage = ({ data }: MessageEvent<Command>) => {
             argument: unknown,
             adapter: AdapterName,
           ) => unknown;
-          post({
-            kind: "result",
-            id: data.id,
-            value: await call(data.argument, data.adapter),
-          });
+          const value = await call(data.argument, data.adapter);
+          post({ kind: "result", id: data.id, value }, numbersOf(value));
         } catch (error) {
           post({ kind: "failure", id: data.id, error: toPlain(error) });
         }

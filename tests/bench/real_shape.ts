@@ -115,8 +115,11 @@ async function timed<T>(
   const began = performance.now();
   const result = await work();
   const ms = performance.now() - began;
-  found.push({ what, ms, flop, peak: peakMemory() });
-  console.error(`${what}: ${short(ms / 1000)} s`);
+  const peak = peakMemory();
+  found.push({ what, ms, flop, peak });
+  console.error(
+    `${what}: ${short(ms / 1000)} s, peak ${short(peak / 2 ** 30)} GiB`,
+  );
   return result;
 }
 
