@@ -1,41 +1,26 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
-import { CHECKS } from "./_health_checks.ts";
+import type { DatabaseSync } from "node:sqlite";
+import {
+  branches,
+  cutEpisodes,
+  failures,
+  untrainableCalls,
+} from "./_episode_checks.ts";
+import type { Finding, Window } from "./_finding.ts";
+import { entropy, equalGroups, gap, stalePolicy } from "./_policy_checks.ts";
+import { templateArtefacts } from "./_template_artefacts.ts";
 
-/** Where a finding can be seen. */
-export interface Evidence {
-  readonly text: string;
-  /** Number of an episode. */
-  readonly episode?: number;
-  /** Number of a call within it. */
-  readonly call?: number;
-  /** Token of that call, counted from its first sampled one. */
-  readonly token?: number;
-}
-
-/** Something that is wrong with a run, or that was looked at and is right. */
-export interface Finding {
-  /** Names the check. */
-  readonly check: string;
-  readonly severity: "good" | "note" | "warning" | "bad";
-  /** What was found, in a few words. */
-  readonly title: string;
-  /** What it means, and what to do. */
-  readonly text: string;
-  readonly evidence: readonly Evidence[];
-}
-
-/** Asks the database, within the steps that are looked at. */
-export interface Window {
-  /** First step. */
-  readonly from: number;
-  /** Last step. */
-  readonly to: number;
-  /** Rows of a query; the marks `:from` and `:to` are the window's. */
-  rows(
-    sql: string,
-    values?: Readonly<Record<string, SQLInputValue>>,
-  ): Readonly<Record<string, SQLOutputValue>>[];
-}
+/** Everything that is looked at. */
+const CHECKS: readonly ((window: Window) => Finding)[] = [
+  equalGroups,
+  entropy,
+  gap,
+  cutEpisodes,
+  templateArtefacts,
+  branches,
+  untrainableCalls,
+  failures,
+  stalePolicy,
+];
 
 /** Steps that are looked at: the last ones. */
 const STEPS = 20;

@@ -1,11 +1,14 @@
-import type { Evidence, Finding, Window } from "./_health.ts";
+import {
+  counted,
+  type Evidence,
+  type Finding,
+  SHOWN,
+  type Window,
+} from "./_finding.ts";
 import { unpackIds } from "./_pack.ts";
 
 /** Calls that are looked at: the last ones. */
 const CALLS = 2000;
-
-/** Most pieces of evidence. */
-const SHOWN = 6;
 
 /**
  * Looks for marks of the chat template where the model should have written text: a special token
@@ -56,17 +59,22 @@ export function templateArtefacts({ rows }: Window): Finding {
       check: "template",
       severity: "good",
       title: "The chat template leaves no marks",
-      text:
-        `${calls.length} replies hold text alone, and end with an end mark.`,
+      text: `${
+        counted(calls.length)
+      } replies hold text alone, and end with an end mark.`,
       evidence: [],
     };
   }
   return {
     check: "template",
     severity: found > 0.1 * calls.length ? "bad" : "warning",
-    title: `${found} of ${calls.length} replies hold template artefacts`,
+    title: `${counted(found)} of ${
+      counted(calls.length)
+    } replies hold template artefacts`,
     text:
-      `${inside.length} have a special token inside, ${unended.length} stop without an end mark. ` +
+      `${counted(inside.length)} have a special token inside, ${
+        counted(unended.length)
+      } stop without an end mark. ` +
       `The model may have been shown another template than the one it was trained with, or a stop ` +
       `string of the workflow cuts its replies.`,
     evidence: [...inside, ...unended].slice(0, SHOWN),

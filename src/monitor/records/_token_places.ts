@@ -1,5 +1,5 @@
 import type { SQLOutputValue } from "node:sqlite";
-import type { Evidence, Window } from "./_health.ts";
+import type { Evidence, Window } from "./_finding.ts";
 import { unpackFloats } from "./_pack.ts";
 
 /** Where in an episode something can be seen. */

@@ -10,7 +10,7 @@
  *
  * @module
  */
-export type { Evidence, Finding } from "./_health.ts";
+export type { Evidence, Finding } from "./_finding.ts";
 export type { GroupDetail, GroupEpisode } from "./_read_group.ts";
 export type { SharedStretch } from "./_shared_tokens.ts";
 export type { MetricSeries, SeriesQuery } from "./_metric_series.ts";

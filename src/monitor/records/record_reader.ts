@@ -5,7 +5,8 @@ import {
   readSeries,
   type SeriesQuery,
 } from "./_metric_series.ts";
-import { type Finding, readHealth } from "./_health.ts";
+import type { Finding } from "./_finding.ts";
+import { readHealth } from "./_health.ts";
 import { type GroupDetail, readGroup } from "./_read_group.ts";
 import { type SharedStretch, sharedTokens } from "./_shared_tokens.ts";
 import { type EpisodeDetail, readEpisode } from "./_read_episode.ts";
