@@ -99,6 +99,34 @@ browserTest("filters and sorts the table of episodes", async (folder) => {
 });
 
 browserTest(
+  "loads the rows of a long table where it is scrolled to",
+  async (folder) => {
+    await generateRun(folder, { steps: 12, groups: 8, groupSize: 32 });
+    using reader = new RecordReader(folder);
+    const { total } = reader.episodes();
+    await using open = await OpenPage.open([folder]);
+    const { page } = open;
+    await open.goto("/episodes");
+    await page.locator("#row-0").waitFor();
+    // To the middle, to the end, and back through more pages than the table keeps.
+    const jumps = [0.5, 1, ...Array.from({ length: 15 }, (_, at) => at / 15)];
+    for (const share of jumps) {
+      const row = Math.floor(share * (total - 1));
+      await open.evaluate(
+        `document.querySelector(".scroller").scrollTop = ${row * 36}`,
+      );
+      const [expected] = reader.episodes({ offset: row, limit: 1 }).rows;
+      const found = page.locator(`#row-${row}[href$="/${expected!.id}"]`);
+      await found.waitFor();
+      assertTrue(await page.locator(".grid-row").count() < 40);
+      const far = row > total / 2 ? 0 : total - 1;
+      assertEquals(await page.locator(`#row-${far}`).count(), 0);
+    }
+    assertEquals(open.complaints, []);
+  },
+);
+
+browserTest(
   "opens an episode to the token: tree, chat, branches and gaps",
   async (folder) => {
     await generateRun(folder, { steps: 6 });
