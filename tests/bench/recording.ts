@@ -1,6 +1,7 @@
 /**
- * What recording costs a training step: the quickstart with `monitor.episodes` and without it, turn
- * and turn about, and a batch of 256 episodes of 512 tokens.
+ * What recording costs a training step: a batch of 256 episodes of 512 tokens, and the quickstart, in
+ * pairs of runs. A run records five steps, and then five not, and so on; where the one of a pair
+ * records, the other does not.
  *
  *     deno run -A tests/bench/recording.ts [PAIRS] [STEPS]
  *
@@ -21,8 +22,14 @@ import { median, type Row, table } from "./_report.ts";
 const PAIRS = Number(Deno.args[0] ?? 2);
 const STEPS = Number(Deno.args[1] ?? 60);
 
-/** A step that took part. */
+/** Steps that are recorded, or not, in a row. */
+const BLOCK = 5;
+
+/** A step of the quickstart. */
 interface Step {
+  readonly recorded: boolean;
+  /** Whether the one before was as this one: what was written is put on the disk in the step after. */
+  readonly settled: boolean;
   /** Since the step before was told of: its own stages, and its row. */
   readonly milliseconds: number;
   /** Of those, the time after its stages: its row, and turning to the next step. */
@@ -34,45 +41,53 @@ await benchBatch();
 await benchQuickstart();
 
 async function benchQuickstart(): Promise<void> {
-  const recorded: Step[][] = [];
-  const plain: Step[][] = [];
-  for (let pair = 0; pair < PAIRS; pair++) {
-    // Whoever comes first finds the machine cooler, or its caches colder.
-    const first = pair % 2 === 0;
-    for (const episodes of [first, !first]) {
-      (episodes ? recorded : plain).push(await runQuickstart(episodes));
-    }
+  const runs: Step[][] = [];
+  for (let run = 0; run < 2 * PAIRS; run++) {
+    runs.push(await runQuickstart(run % 2));
   }
-  console.log(table("quickstart, recorded", recorded.map(rowOf)));
+  const steps = runs.flat().filter(({ settled }) => settled);
+  const recorded = steps.filter(({ recorded }) => recorded);
+  const plain = steps.filter(({ recorded }) => !recorded);
+  console.log(table(
+    "quickstart, steps that are recorded",
+    runs.map((steps) => rowOf(steps.filter(({ recorded }) => recorded))),
+  ));
   const stages = ["rollout", "update", "sync", "record", "total"];
   console.log(table(
-    "median ms of each stage",
-    [recorded, plain].map((runs) => ({
-      run: runs === recorded ? "recorded" : "not",
+    "mean ms of each stage",
+    [recorded, plain].map((steps) => ({
+      steps: steps === recorded ? "recorded" : "not",
       ...Object.fromEntries(stages.map((stage) => [
         stage,
-        median(runs.flat().map(({ seconds }) => 1000 * seconds[stage]!)),
+        mean(steps.map(({ seconds }) => 1000 * seconds[stage]!)).toFixed(1),
       ])),
     })),
   ));
-  const differences = recorded.flatMap((steps, pair) =>
-    steps.map(({ milliseconds }, at) =>
-      100 * (milliseconds / plain[pair]![at]!.milliseconds - 1)
-    )
+  // The same steps of the runs of a pair have the same episodes.
+  const differences = runs.flatMap((steps, run) =>
+    steps.flatMap(({ recorded, settled, milliseconds }, at) => {
+      if (!recorded || !settled) return [];
+      const other = runs[run % 2 === 0 ? run + 1 : run - 1]![at]!;
+      return [100 * (milliseconds / other.milliseconds - 1)];
+    })
   );
-  const mean = differences.reduce((a, b) => a + b) / differences.length;
-  const variance = differences.reduce((sum, x) => sum + (x - mean) ** 2, 0) /
+  const average = mean(differences);
+  const variance = differences.reduce((sum, x) => sum + (x - average) ** 2, 0) /
     (differences.length - 1);
-  console.log(table("step by step, recorded against not, %", [{
+  console.log(table("a recorded step against the same one that is not, %", [{
     steps: differences.length,
     median: median(differences).toFixed(2),
-    mean: mean.toFixed(2),
+    mean: average.toFixed(2),
     "standard error": Math.sqrt(variance / differences.length).toFixed(2),
   }]));
 }
 
-/** Runs the quickstart; its first step compiles kernels, and is left out. */
-async function runQuickstart(episodes: boolean): Promise<Step[]> {
+/**
+ * Runs the quickstart; its first step compiles kernels, and is left out.
+ *
+ * @param phase 0 to begin with steps that are recorded, 1 with steps that are not.
+ */
+async function runQuickstart(phase: number): Promise<Step[]> {
   const folder = await Deno.makeTempDir();
   try {
     const config = await loadConfig({
@@ -80,25 +95,36 @@ async function runQuickstart(episodes: boolean): Promise<Step[]> {
       set: [
         `run_dir=${folder}/run`,
         `train.steps=${STEPS}`,
-        `monitor.episodes=${episodes}`,
         `checkpoint.every=${STEPS}`,
         ...["before", "after"].map((when) => `eval.${when}=false`),
       ],
     });
     const steps: Step[] = [];
     let before: number | undefined;
-    await train(config, {
+    let done = 0;
+    const isRecorded = (step: number) =>
+      Math.floor((step - 1) / BLOCK) % 2 === phase;
+    const monitor = {
+      ...config.monitor,
+      get episodes() {
+        return isRecorded(done + 1);
+      },
+    };
+    await train({ ...config, monitor }, {
       view: {
         show(event) {
           if (event.event !== "step") return;
           const now = performance.now();
           if (before !== undefined) {
-            const { seconds } = event;
+            const { seconds, step } = event;
+            const recorded = isRecorded(step);
+            const settled = isRecorded(step - 1) === recorded;
             const milliseconds = now - before;
             const row = milliseconds - 1000 * seconds.total!;
-            steps.push({ milliseconds, row, seconds });
+            steps.push({ recorded, settled, milliseconds, row, seconds });
           }
           before = now;
+          done = event.step;
         },
         [Symbol.dispose]() {},
       },

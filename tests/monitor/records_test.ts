@@ -503,6 +503,15 @@ Deno.test("RecordReader.health() shows a collapsed entropy, equal rewards and ol
     }
   }));
 
+Deno.test("RecordReader.health() sets the thousands of its counts apart", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 20, groups: 8, groupSize: 8 });
+    using reader = new RecordReader(folder);
+    const texts = reader.health().map(({ title, text }) => `${title} ${text}`);
+    assertTrue(texts.some((text) => text.includes("of 1,280 episodes")));
+    assertEquals(texts.filter((text) => /(?<![\d.])\d{4}/.test(text)), []);
+  }));
+
 Deno.test("RecordReader.health() minds old weights only where they are older than allowed", () =>
   withFolder(async (folder) => {
     await generateRun(folder, { steps: 3 });
