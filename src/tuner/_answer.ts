@@ -35,8 +35,7 @@ export interface AnswerOptions {
 }
 
 /**
- * Answers a request for a reply, streamed or not; a client that goes away cancels it, if that is heard of:
- * from 2.8.3 to 2.9.6 at least, Deno tells of it for streams, and for requests of less than a kilobyte.
+ * Answers a request for a reply, streamed or not; a client that goes away cancels it.
  *
  * @throws {ApiError} If the request is refused, or fails before a stream has begun.
  */

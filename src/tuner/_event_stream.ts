@@ -71,6 +71,8 @@ export async function eventStream(
     headers: {
       "Content-Type": "text/event-stream; charset=utf-8",
       "Cache-Control": "no-cache",
+      // Named, so that the server does not wait whether this is all of a short answer.
+      "Transfer-Encoding": "chunked",
     },
   });
 }

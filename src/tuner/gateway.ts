@@ -1,7 +1,8 @@
 import type { Engine, EngineHealth } from "../engine/mod.ts";
-import { ASTunerError, UserError } from "../errors.ts";
+import { ASTunerError } from "../errors.ts";
 import type { Caller } from "./_answer.ts";
 import { cutOffCause } from "./_cut_off_cause.ts";
+import { HttpServer } from "./_http_server.ts";
 import { invalidKey, newKey, presentedKey, sameKey } from "./_keys.ts";
 import { PromptRenderer } from "./_prompt_renderer.ts";
 import { type Backend, Session } from "./_session.ts";
@@ -60,9 +61,6 @@ export interface GatewayServing {
   readonly onError?: (error: unknown) => void;
 }
 
-/** How long answers that are already written may take to reach their clients at the end. */
-const GRACE_MS = 1000;
-
 /**
  * The OpenAI-compatible HTTP server that workflows call.
  *
@@ -78,15 +76,21 @@ export class Gateway {
   readonly #sessions = new Map<string, Session>();
   /** Serves everybody, at an open gateway. */
   readonly #everybody: Session | undefined;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #routes: ReturnType<typeof createRoutes>;
+  readonly #server: HttpServer;
   #closed = false;
 
-  private constructor(options: GatewayOptions | EndpointGatewayOptions) {
+  private constructor(
+    options: GatewayOptions | EndpointGatewayOptions,
+    server: HttpServer,
+  ) {
+    this.#server = server;
+    this.url = server.url;
     const served = "engine" in options ? options : undefined;
     this.#options = options;
     this.#backend = backendOf(options);
     this.#adapters = served?.adapters;
-    const routes = createRoutes({
+    this.#routes = createRoutes({
       health: served ? () => served.engine.health() : alwaysHealthy,
       tokenizer: served?.model.tokenizer,
       authenticate: (request, episode) => this.#authenticate(request, episode),
@@ -105,8 +109,6 @@ export class Gateway {
         }
         : undefined,
     });
-    this.#server = listen(options, (request) => routes.fetch(request));
-    this.url = addressOf(this.#server.addr);
     if (served?.open) {
       // Without recording, a seed has no use: every call draws its own.
       const { sampling = {} } = served;
@@ -119,10 +121,20 @@ export class Gateway {
    *
    * @throws {UserError} If it cannot listen at that address, or the model has no chat template.
    */
-  static start(
+  static async start(
     options: GatewayOptions | EndpointGatewayOptions,
   ): Promise<Gateway> {
-    return Promise.try(() => new Gateway(options));
+    let gateway: Gateway | undefined;
+    const server = await HttpServer.listen(
+      options,
+      (request) => gateway!.#routes.fetch(request),
+    );
+    try {
+      return gateway = new Gateway(options, server);
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /**
@@ -145,12 +157,7 @@ export class Gateway {
     await Promise.all(
       open.map((session) => session.abort("the gateway has stopped")),
     );
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, GRACE_MS);
-    await Promise.race([this.#server.shutdown(), late.promise]);
-    clearTimeout(timer);
-    // A client that never reads its answer must not keep the process.
-    this.#server.unref();
+    await this.#server[Symbol.asyncDispose]();
   }
 
   #open(options: OpenEpisodeOptions, recording: boolean): Session {
@@ -212,32 +219,4 @@ function backendOf(options: GatewayOptions | EndpointGatewayOptions): Backend {
 /** An endpoint tells each request whether it can be served. */
 function alwaysHealthy(): Promise<EngineHealth> {
   return Promise.resolve({ ok: true, running: 0, waiting: 0 });
-}
-
-function listen(
-  { host = "127.0.0.1", port = 0 }: GatewayServing,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({
-      hostname: host,
-      port,
-      onListen() {},
-      handler,
-    });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UserError(
-      `Cannot listen on ${host}:${port}: ${reason}; choose another port`,
-      { cause },
-    );
-  }
-}
-
-/** The address under which this machine reaches a server. */
-function addressOf({ hostname, port }: Deno.NetAddr): string {
-  if (hostname === "0.0.0.0") return `http://127.0.0.1:${port}`;
-  return `http://${
-    hostname.includes(":") ? `[${hostname}]` : hostname
-  }:${port}`;
 }
