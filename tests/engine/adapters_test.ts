@@ -1,32 +1,21 @@
 import type { Generation, WebGpu } from "../../src/engine/mod.ts";
 import { EngineError, ModelError, UserError } from "../../src/errors.ts";
-import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
+import type { LoraShape } from "../../src/nn/layout.ts";
 import type { HostTensor } from "../../src/nn/policy.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
 import { hashed } from "../gpu/_hashed.ts";
+import { hashedAdapter } from "../nn/_hashed_adapter.ts";
 import { SMALL_SHAPE } from "../nn/_hashed_model.ts";
-import { randomInput } from "../nn/_test_policy.ts";
+import { PLAIN_STEP, randomInput } from "../nn/_test_policy.ts";
 import { openSmall, prompt, SAMPLING } from "./_test_engine.ts";
 
 const LORA: LoraShape = { rank: 4, scale: 2, targets: ["q_proj", "down_proj"] };
 
-const STEP = {
-  learningRate: 0.05,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+const STEP = { ...PLAIN_STEP, learningRate: 0.05, maxGradNorm: 1 };
 
+/** An adapter's tensors, hashed from its name too. */
 function factors(seed: string): HostTensor[] {
-  return adapterLayout(SMALL_SHAPE, LORA).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: hashed(`${seed} ${name}`, shape[0]! * shape[1]!, 0.4),
-    }))
-  );
+  return hashedAdapter(SMALL_SHAPE, LORA, `${seed} `);
 }
 
 /** A model with these adapters, the first of them the default one. */

@@ -11,6 +11,12 @@ import {
 /** Weights by name, in float64. */
 export type ReferenceWeights = ReadonlyMap<string, ArrayLike<number>>;
 
+/** Logprob and entropy at each target. */
+export interface ReferenceScores {
+  readonly logprob: Float64Array;
+  readonly entropy: Float64Array;
+}
+
 /** What an adapter adds to a projection of `x`, `[rows, width]`; undefined where it leaves it alone. */
 export type Beside = (
   x: Float64Array,
@@ -23,7 +29,7 @@ export function referenceScores(
   weights: ReferenceWeights,
   input: TreeInput,
   beside: Beside = () => undefined,
-): { readonly logprob: Float64Array; readonly entropy: Float64Array } {
+): ReferenceScores {
   const hidden = hiddenStates(shape, weights, input, beside);
   const D = shape.hiddenSize;
   const head = weights.get(

@@ -4,7 +4,12 @@ import {
   type RequestDeviceOptions,
 } from "../../src/gpu/mod.ts";
 import { GpuPolicy, type GpuPolicyOptions } from "../../src/nn/gpu_policy.ts";
-import type { TreeInput, WeightTensor } from "../../src/nn/policy.ts";
+import type {
+  ScoreGradients,
+  StepOptions,
+  TreeInput,
+  WeightTensor,
+} from "../../src/nn/policy.ts";
 import type { TransformerShape } from "../../src/nn/shape.ts";
 import { hashed } from "../gpu/_hashed.ts";
 import { testGpu } from "../gpu/_test_gpu.ts";
@@ -17,6 +22,16 @@ export async function testPlanner(
 ): Promise<GemmPlanner> {
   return await GemmPlanner.open(await testGpu(options), planFile());
 }
+
+/** A step of AdamW that neither decays nor clips. */
+export const PLAIN_STEP: StepOptions = {
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 0,
+};
 
 /** What a test's policy is made of. */
 export interface TestPolicyOptions extends Partial<GpuPolicyOptions> {
@@ -46,6 +61,17 @@ export async function gradientsOf(
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const tensors = await policy.parameters.read("gradients");
   return new Map(tensors.map(({ name, data }) => [name, data]));
+}
+
+/** Derivatives of a loss that is linear in the scores. */
+export function derivativesOf(
+  { targets }: TreeInput,
+  name = "",
+): ScoreGradients {
+  return {
+    logprob: hashed(`${name} by logprob`, targets.length),
+    entropy: hashed(`${name} by entropy`, targets.length, 0.5),
+  };
 }
 
 /** A forest all of whose nodes with a parent are targets at temperature 1. */

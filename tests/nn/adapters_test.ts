@@ -5,12 +5,18 @@ import {
   UserError,
 } from "../../src/errors.ts";
 import type { GpuPolicy } from "../../src/nn/gpu_policy.ts";
-import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
-import type { HostTensor, TreeInput } from "../../src/nn/policy.ts";
+import type { LoraShape } from "../../src/nn/layout.ts";
+import type { HostTensor } from "../../src/nn/policy.ts";
 import { assertEquals, assertRejects, assertThrows } from "../assert.ts";
-import { hashed } from "../gpu/_hashed.ts";
+import { hashedAdapter } from "./_hashed_adapter.ts";
 import { SMALL_SHAPE } from "./_hashed_model.ts";
-import { randomInput, testPlanner, testPolicy } from "./_test_policy.ts";
+import {
+  derivativesOf,
+  PLAIN_STEP,
+  randomInput,
+  testPlanner,
+  testPolicy,
+} from "./_test_policy.ts";
 
 const planner = await testPlanner();
 
@@ -21,24 +27,11 @@ const LORA: LoraShape = {
   targets: ["q_proj", "v_proj", "o_proj", "down_proj"],
 };
 
-const STEP = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  maxGradNorm: 0.5,
-};
+const STEP = { ...PLAIN_STEP, weightDecay: 0.1, maxGradNorm: 0.5 };
 
-/** An adapter's tensors, named by what they hash. */
+/** An adapter's tensors, hashed from its name too. */
 function factors(seed: string): HostTensor[] {
-  return adapterLayout(SMALL_SHAPE, LORA).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: hashed(`${seed} ${name}`, shape[0]! * shape[1]!, 0.3),
-    }))
-  );
+  return hashedAdapter(SMALL_SHAPE, LORA, `${seed} `);
 }
 
 /** A policy with these adapters, the first of them the default one. */
@@ -50,13 +43,6 @@ function policyOf(...[first, ...others]: readonly string[]): GpuPolicy {
       others: new Map(others.map((name) => [name, factors(name)])),
     },
   });
-}
-
-function derivatives({ targets }: TreeInput) {
-  return {
-    logprob: hashed("by logprob", targets.length),
-    entropy: hashed("by entropy", targets.length, 0.5),
-  };
 }
 
 /** A step on two micro-batches. */
@@ -73,7 +59,7 @@ async function train(
     const input = randomInput(`${seed} ${part}`, 50);
     told.push(await policy.forward(input, { adapter }));
     between();
-    policy.backward(derivatives(input), adapter);
+    policy.backward(derivativesOf(input), adapter);
     between();
   }
   return [...told, await policy.step(STEP, adapter)];
@@ -133,7 +119,7 @@ Deno.test("GpuPolicy goes on with each adapter from its saved weights and optimi
 Deno.test("GpuPolicy takes gradients of one adapter at a time", async () => {
   const policy = policyOf("a", "b");
   const input = randomInput("pending", 40);
-  const by = derivatives(input);
+  const by = derivativesOf(input);
   await policy.forward(input, { adapter: "b" });
   assertThrows(
     () => policy.backward(by),

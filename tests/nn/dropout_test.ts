@@ -1,19 +1,19 @@
 import {
-  adapterLayout,
   LORA_TARGETS,
   type LoraShape,
   type LoraTarget,
 } from "../../src/nn/layout.ts";
-import type { HostTensor, TreeInput } from "../../src/nn/policy.ts";
+import type { TreeInput } from "../../src/nn/policy.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
-import { assertClose } from "../gpu/_assert_close.ts";
-import { hashed } from "../gpu/_hashed.ts";
 import { dropoutMask } from "../kernels/_dropout.ts";
-import { dot, numericGradient } from "../kernels/_numeric_gradient.ts";
+import { assertGradients } from "./_assert_gradients.ts";
+import { hashedAdapter } from "./_hashed_adapter.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 import { linear, referenceScores } from "./_reference_model.ts";
 import {
+  derivativesOf,
   gradientsOf,
+  PLAIN_STEP,
   randomInput,
   testPlanner,
   testPolicy,
@@ -29,24 +29,9 @@ const LORA: LoraShape = {
   targets: ["q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
   dropout: 0.3,
 };
-const STEP = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  maxGradNorm: 0,
-};
+const STEP = { ...PLAIN_STEP, weightDecay: 0.1 };
 
-/** An adapter's tensors; B too is not zero, as it would be at first. */
-const ADAPTER: readonly HostTensor[] = adapterLayout(SMALL_SHAPE, LORA)
-  .flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: hashed(name, shape[0]! * shape[1]!, 0.3),
-    }))
-  );
+const ADAPTER = hashedAdapter(SMALL_SHAPE, LORA);
 
 function droppingPolicy(
   options: { readonly recompute?: boolean; readonly lora?: LoraShape } = {},
@@ -54,13 +39,6 @@ function droppingPolicy(
   const { lora = LORA, recompute = false } = options;
   const adapter = { lora, weights: ADAPTER };
   return testPolicy(planner, { adapter, recompute, seed: SEED });
-}
-
-function derivatives({ targets }: TreeInput) {
-  return {
-    logprob: hashed("by logprob", targets.length),
-    entropy: hashed("by entropy", targets.length, 0.5),
-  };
 }
 
 const masks = new Map<string, Float64Array>();
@@ -110,41 +88,15 @@ function droppedScores(
 Deno.test("GpuPolicy with dropout scores and differentiates under the masks of its step and pass", async () => {
   const policy = droppingPolicy();
   const input = randomInput("dropped", 50);
-  const by = derivatives(input);
   await policy.step({ ...STEP, learningRate: 0 });
   await policy.forward(input);
-  const draw = { step: 1, pass: 1 };
-  const scores = await policy.forward(input);
   const adapter = new Map(ADAPTER.map(({ name, data }) => [name, data]));
-  const expected = droppedScores(adapter, input, draw);
-  assertClose(scores.logprob, expected.logprob, { tolerance: 1e-5 });
-  assertClose(scores.entropy, expected.entropy, { tolerance: 1e-5 });
-  policy.backward(by);
-  const gradients = await gradientsOf(policy);
-  assertEquals([...gradients.keys()].sort(), [...adapter.keys()].sort());
-  for (const [name, data] of adapter) {
-    const gradient = gradients.get(name)!;
-    const peak = Math.max(...gradient.map(Math.abs));
-    assertTrue(peak > 1e-3, name);
-    const entries = [
-      0,
-      Math.floor(data.length / 2),
-      gradient.findIndex((x) => Math.abs(x) === peak),
-    ];
-    const numeric = numericGradient(
-      (changed) => {
-        const other = new Map<string, ArrayLike<number>>(adapter);
-        const at = droppedScores(other.set(name, changed), input, draw);
-        return dot(by.logprob, at.logprob) + dot(by.entropy, at.entropy);
-      },
-      data,
-      entries,
-    );
-    assertClose(entries.map((entry) => gradient[entry]!), numeric, {
-      tolerance: 1e-4,
-      name,
-    });
-  }
+  await assertGradients(
+    policy,
+    input,
+    adapter,
+    (adapter) => droppedScores(adapter, input, { step: 1, pass: 1 }),
+  );
 });
 
 Deno.test("Recomputed activations see the masks of the forward pass, bit for bit", async () => {
@@ -154,7 +106,7 @@ Deno.test("Recomputed activations see the masks of the forward pass, bit for bit
     for (const batch of ["first", "second"]) {
       const input = randomInput(batch, 60);
       await policy.forward(input);
-      policy.backward(derivatives(input));
+      policy.backward(derivativesOf(input));
     }
     results.push(await gradientsOf(policy));
   }
@@ -205,7 +157,7 @@ Deno.test("GpuPolicy put back to a step goes on with that step's masks", async (
       for (const batch of ["left", "right"]) {
         const input = randomInput(`${batch} ${step}`, 40);
         await policy.forward(input);
-        policy.backward(derivatives(input));
+        policy.backward(derivativesOf(input));
       }
       await policy.step(STEP);
     }

@@ -1,7 +1,6 @@
 import { ModelError, UserError } from "../../src/errors.ts";
 import { pack, unpack } from "../../src/nn/half.ts";
 import type { GpuPolicy } from "../../src/nn/gpu_policy.ts";
-import type { StepOptions } from "../../src/nn/policy.ts";
 import {
   assertAlmostEquals,
   assertEquals,
@@ -14,20 +13,14 @@ import { hashed } from "../gpu/_hashed.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 import {
   gradientsOf,
+  PLAIN_STEP,
   randomInput,
   testPlanner,
   testPolicy,
 } from "./_test_policy.ts";
 
 const planner = await testPlanner();
-const STEP: StepOptions = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  maxGradNorm: 0,
-};
+const STEP = { ...PLAIN_STEP, weightDecay: 0.1 };
 
 /** One step's gradients, from a batch named `name`. */
 async function differentiate(policy: GpuPolicy, name: string): Promise<void> {

@@ -1,18 +1,20 @@
 import { Decoder } from "../../src/nn/decoder.ts";
 import { headOf } from "../../src/nn/holder_of.ts";
 import type { GpuPolicy } from "../../src/nn/gpu_policy.ts";
-import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
+import type { LoraShape } from "../../src/nn/layout.ts";
 import type { HostTensor } from "../../src/nn/policy.ts";
 import { Scheduler } from "../../src/nn/scheduler.ts";
 import type { TransformerShape } from "../../src/nn/shape.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
 import { assertClose } from "../gpu/_assert_close.ts";
-import { hashed } from "../gpu/_hashed.ts";
-import { dot, numericGradient } from "../kernels/_numeric_gradient.ts";
+import { assertGradients } from "./_assert_gradients.ts";
+import { hashedAdapter, mergedWeights } from "./_hashed_adapter.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 import { referenceScores, type ReferenceWeights } from "./_reference_model.ts";
 import {
+  derivativesOf,
   gradientsOf,
+  PLAIN_STEP,
   randomInput,
   testPlanner,
   testPolicy,
@@ -74,136 +76,39 @@ const CASES: Readonly<
 /** So few that an embedding is bound in two pieces or more: room for 64 rows of gate and up. */
 const BINDING_BYTES = 64 * 2 * SMALL_SHAPE.feedForward * 4;
 
-/** An adapter's tensors, none of them as it would be at first. */
-function adapterWeights(
-  shape: TransformerShape,
-  lora: LoraShape,
-  seed = "",
-): HostTensor[] {
-  return adapterLayout(shape, lora).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => {
-      const count = shape.reduce((product, size) => product * size, 1);
-      const data = hashed(`${seed}${name}`, count, 0.3);
-      return {
-        name,
-        shape,
-        data: shape.length > 1 ? data : data.map((x) => x + 1),
-      };
-    })
-  );
-}
-
-/** The weights of a model with a head of its own that computes what the base does under the adapter, in float64. */
-function merged(
-  shape: TransformerShape,
-  lora: LoraShape,
-  adapter: ReferenceWeights,
-): ReferenceWeights {
-  const weights = new Map<string, ArrayLike<number>>(
-    hashedWeights(shape).map(({ name, data }) => [name, data]),
-  );
-  const embedding = weights.get("model.embed_tokens.weight")!;
-  if (shape.tieEmbeddings) weights.set("lm_head.weight", embedding);
-  for (const [name, data] of adapter) {
-    const path = name.replace("base_model.model.", "");
-    if (weights.has(path)) weights.set(path, data);
-    if (lora.tied && path.includes("embed_tokens")) {
-      weights.set("lm_head.weight", data);
-    }
-    if (!path.endsWith(".lora_A.weight")) continue;
-    const B = adapter.get(name.replace("lora_A", "lora_B"))!;
-    const matrix = path.replace(".lora_A", "");
-    const W = weights.get(matrix)!;
-    const columns = data.length / lora.rank;
-    weights.set(
-      matrix,
-      Float64Array.from(W, (w, i) => {
-        const row = Math.floor(i / columns), column = i % columns;
-        let sum = 0;
-        for (let r = 0; r < lora.rank; r++) {
-          sum += B[row * lora.rank + r]! * data[r * columns + column]!;
-        }
-        return w + lora.scale * sum;
-      }),
-    );
-  }
-  return weights;
-}
-
 function openPolicy(name: string, bindingBytes?: number): GpuPolicy {
   const { shape, lora } = CASES[name]!;
   return testPolicy(planner, {
     shape,
-    adapter: { lora, weights: adapterWeights(shape, lora) },
+    adapter: { lora, weights: hashedAdapter(shape, lora) },
     ...(bindingBytes !== undefined && { bindingBytes }),
   });
 }
 
-function derivatives(count: number) {
-  return {
-    logprob: hashed("by logprob", count),
-    entropy: hashed("by entropy", count, 0.5),
-  };
-}
-
-const STEP = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  maxGradNorm: 1,
-};
+const STEP = { ...PLAIN_STEP, weightDecay: 0.1, maxGradNorm: 1 };
 
 for (const [name, { shape, lora }] of Object.entries(CASES)) {
   Deno.test(`GpuPolicy with modules beside LoRA scores and differentiates as the merged weights do (${name})`, async () => {
     const untied = { ...shape, tieEmbeddings: false };
-    const adapter = new Map<string, ArrayLike<number>>(
-      adapterWeights(shape, lora).map(({ name, data }) => [name, data]),
+    const adapter = new Map(
+      hashedAdapter(shape, lora).map(({ name, data }) => [name, data]),
     );
     const input = randomInput(name, 40, shape.vocabSize);
-    const by = derivatives(input.targets.length);
     const scoresOf = (adapter: ReferenceWeights) =>
-      referenceScores(untied, merged(shape, lora, adapter), input);
-    const expected = scoresOf(adapter);
-    const policy = openPolicy(name);
-    const scores = await policy.forward(input);
-    assertClose(scores.logprob, expected.logprob, { tolerance: 1e-5 });
-    assertClose(scores.entropy, expected.entropy, { tolerance: 1e-5 });
-    policy.backward(by);
-    const gradients = await gradientsOf(policy);
-    assertEquals([...gradients.keys()].sort(), [...adapter.keys()].sort());
-    for (const [tensor, data] of adapter) {
-      const gradient = gradients.get(tensor)!;
-      const peak = Math.max(...gradient.map(Math.abs));
-      assertTrue(peak > 1e-3, tensor);
-      const entries = [
-        Math.floor(0.3 * data.length),
-        data.length - 1,
-        gradient.findIndex((x) => Math.abs(x) === peak),
-      ];
-      const numeric = numericGradient(
-        (changed) => {
-          const { logprob, entropy } = scoresOf(
-            new Map(adapter).set(tensor, changed),
-          );
-          return dot(by.logprob, logprob) + dot(by.entropy, entropy);
-        },
-        data,
-        entries,
-      );
-      assertClose(entries.map((entry) => gradient[entry]!), numeric, {
-        tolerance: 1e-4,
-        name: tensor,
-      });
-    }
+      referenceScores(untied, mergedWeights(shape, lora, adapter), input);
+    const gradients = await assertGradients(
+      openPolicy(name),
+      input,
+      adapter,
+      scoresOf,
+    );
     // In several bindings, to the same numbers but for the order of sums.
     const windowed = openPolicy(name, BINDING_BYTES);
     const { key, holder } = headOf(windowed.weights);
     assertTrue(holder.windows(key).length > 1);
     const again = await windowed.forward(input);
-    assertClose(again.logprob, expected.logprob, { tolerance: 1e-5 });
-    windowed.backward(by);
+    assertClose(again.logprob, scoresOf(adapter).logprob, { tolerance: 1e-5 });
+    windowed.backward(derivativesOf(input));
     for (const [tensor, gradient] of await gradientsOf(windowed)) {
       assertClose(gradient, gradients.get(tensor)!, {
         tolerance: 1e-5,
@@ -222,7 +127,7 @@ for (const [name, { shape, lora }] of Object.entries(CASES)) {
       const base = await policy.weights.base.read();
       for (let step = 0; step < 2; step++) {
         await policy.forward(input);
-        policy.backward(derivatives(input.targets.length));
+        policy.backward(derivativesOf(input));
         await policy.step(STEP);
       }
       assertEquals(await policy.weights.base.read(), base);
@@ -320,8 +225,8 @@ Deno.test("GpuPolicy holds a module that is trained beside LoRA once", async () 
 
 Deno.test("GpuPolicy trains two adapters with modules in turn to the bits that each comes to alone", async () => {
   const { shape, lora } = CASES["one table, every norm"]!;
-  const weights = adapterWeights(shape, lora);
-  const others = adapterWeights(shape, lora, "critic ");
+  const weights = hashedAdapter(shape, lora);
+  const others = hashedAdapter(shape, lora, "critic ");
   const policyOf = (
     weights: HostTensor[],
     others?: ReadonlyMap<string, HostTensor[]>,
@@ -343,7 +248,7 @@ Deno.test("GpuPolicy trains two adapters with modules in turn to the bits that e
       ] as const
     ) {
       const scores = await policy.forward(input, { adapter: name });
-      policy.backward(derivatives(input.targets.length), name);
+      policy.backward(derivativesOf(input), name);
       told.push([scores, await policy.step(STEP, name)]);
     }
     assertEquals(told[0], told[1]);

@@ -1,10 +1,10 @@
 import { GemmPlanner, Gpu, planFile } from "../../src/gpu/mod.ts";
-import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
+import type { LoraShape } from "../../src/nn/layout.ts";
 import { openModel } from "../../src/nn/open_model.ts";
 import { planMemory } from "../../src/nn/plan_memory.ts";
-import type { HostTensor } from "../../src/nn/policy.ts";
 import type { OpenArguments } from "../../src/nn/protocol.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
+import { hashedAdapter } from "./_hashed_adapter.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 
 const LORA = { rank: 3, scale: 2, targets: ["q_proj", "v_proj"] } as const;
@@ -75,8 +75,10 @@ for (const [name, options] of Object.entries(CASES)) {
     using gpu = await Gpu.open();
     const adapter = given && {
       lora: given.lora,
-      weights: adapterWeights(given.lora),
-      others: new Map(others.map((name) => [name, adapterWeights(given.lora)])),
+      weights: hashedAdapter(SMALL_SHAPE, given.lora),
+      others: new Map(
+        others.map((name) => [name, hashedAdapter(SMALL_SHAPE, given.lora)]),
+      ),
     };
     const planner = await GemmPlanner.open(gpu, planFile());
     const { policy } = openModel(planner, {
@@ -93,17 +95,6 @@ for (const [name, options] of Object.entries(CASES)) {
     assertEquals(items.has("adapter"), adapter !== undefined);
     assertEquals(items.has("adapters at rest"), others.length > 0);
   });
-}
-
-/** An adapter of zeroes. */
-function adapterWeights(lora: LoraShape): HostTensor[] {
-  return adapterLayout(SMALL_SHAPE, lora).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: new Float32Array(shape.reduce((product, size) => product * size)),
-    }))
-  );
 }
 
 Deno.test("planMemory() counts what is trained whole beside LoRA with the adapter, and not with the weights", async () => {

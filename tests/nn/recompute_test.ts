@@ -1,9 +1,10 @@
-import { adapterLayout, type LoraShape } from "../../src/nn/layout.ts";
+import type { LoraShape } from "../../src/nn/layout.ts";
 import { planMemory } from "../../src/nn/plan_memory.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
-import { hashed } from "../gpu/_hashed.ts";
+import { hashedAdapter } from "./_hashed_adapter.ts";
 import { SMALL_SHAPE } from "./_hashed_model.ts";
 import {
+  derivativesOf,
   gradientsOf,
   randomInput,
   testPlanner,
@@ -21,14 +22,7 @@ const LORA = {
 
 /** An adapter that is at work in all its parts. */
 function adapter(lora: LoraShape) {
-  const weights = adapterLayout(SHAPE, lora).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: hashed(name, shape.reduce((product, size) => product * size), 0.3),
-    }))
-  );
-  return { lora, weights };
+  return { lora, weights: hashedAdapter(SHAPE, lora) };
 }
 
 for (
@@ -55,10 +49,7 @@ for (
       for (const batch of ["first", "second"]) {
         const input = randomInput(batch, 60);
         await policy.forward(input);
-        policy.backward({
-          logprob: hashed(`${batch} by logprob`, input.targets.length),
-          entropy: hashed(`${batch} by entropy`, input.targets.length, 0.5),
-        });
+        policy.backward(derivativesOf(input, batch));
       }
       results.push(await gradientsOf(policy));
     }

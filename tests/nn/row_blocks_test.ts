@@ -1,9 +1,10 @@
-import { adapterLayout, LORA_TARGETS } from "../../src/nn/layout.ts";
+import { LORA_TARGETS } from "../../src/nn/layout.ts";
 import { planMemory } from "../../src/nn/plan_memory.ts";
 import { assertEquals, assertTrue } from "../assert.ts";
-import { hashed } from "../gpu/_hashed.ts";
+import { hashedAdapter } from "./_hashed_adapter.ts";
 import { SMALL_SHAPE } from "./_hashed_model.ts";
 import {
+  derivativesOf,
   gradientsOf,
   randomInput,
   testPlanner,
@@ -20,14 +21,7 @@ const NARROW = 512 * 2 * SHAPE.feedForward * 4;
 /** An adapter of every matrix, whose factors are all at work. */
 function adapter(dropout: number) {
   const lora = { rank: 4, scale: 2, targets: LORA_TARGETS, dropout };
-  const weights = adapterLayout(SHAPE, lora).flatMap(({ parts }) =>
-    parts.map(({ name, shape }) => ({
-      name,
-      shape,
-      data: hashed(name, shape[0]! * shape[1]!, 0.3),
-    }))
-  );
-  return { lora, weights };
+  return { lora, weights: hashedAdapter(SHAPE, lora) };
 }
 
 for (
@@ -53,10 +47,7 @@ for (
         const input = randomInput(`${nodes} nodes`, nodes);
         const { logprob, entropy } = await policy.forward(input);
         found.push(logprob, entropy);
-        policy.backward({
-          logprob: hashed(`${nodes} by logprob`, input.targets.length),
-          entropy: hashed(`${nodes} by entropy`, input.targets.length, 0.5),
-        });
+        policy.backward(derivativesOf(input, `${nodes}`));
       }
       results.push([...found, ...(await gradientsOf(policy)).values()]);
     }

@@ -9,17 +9,14 @@ import { assertEquals, assertRejects, assertThrows } from "../assert.ts";
 import { openSmall } from "../engine/_test_engine.ts";
 import { withFolder } from "../model/_with_folder.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
-import { randomInput, testPlanner, testPolicy } from "./_test_policy.ts";
+import {
+  PLAIN_STEP,
+  randomInput,
+  testPlanner,
+  testPolicy,
+} from "./_test_policy.ts";
 
 const planner = await testPlanner();
-const STEP = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 0,
-};
 
 /** The hashed weights in a file, where each tensor lies in it. */
 async function stored(
@@ -63,7 +60,7 @@ Deno.test("GpuPolicy.reference() reads the weights once more where they were rea
       logprob: new Float32Array(input.targets.length).fill(-1),
       entropy: new Float32Array(input.targets.length),
     });
-    await policy.step(STEP);
+    await policy.step(PLAIN_STEP);
     assertEquals(await policy.reference(input), opened);
   }));
 
