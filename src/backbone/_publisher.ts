@@ -1,18 +1,15 @@
 import { join } from "node:path";
 import type { WeightSink } from "../engine/mod.ts";
 import { EngineError, UserError } from "../errors.ts";
-import {
-  type AdapterConfig,
-  saveAdapter,
-  saveModelFolder,
-} from "../model/mod.ts";
+import { type AdapterConfig, saveModelFolder } from "../model/mod.ts";
 import { explainWrite } from "../monitor/mod.ts";
 import type { Policy } from "../nn/mod.ts";
+import { saveAdapters } from "./save_adapters.ts";
 
 /** What is published, and how. */
 export interface PublisherOptions {
   readonly policy: Policy;
-  /** Shape of the adapter that is trained; absent where the weights themselves are. */
+  /** Shape of the adapters that are trained; absent where the weights themselves are. */
   readonly adapter: AdapterConfig | undefined;
   /** Model folder whose configuration and tokenizer are carried over. */
   readonly model: string;
@@ -46,10 +43,12 @@ export class Publisher {
     const folder = join(root, name);
     await explainWrite(folder, async () => {
       await Deno.mkdir(root, { recursive: true });
-      const tensors = await policy.weights();
       await (adapter
-        ? saveAdapter(folder, { config: adapter, tensors })
-        : saveModelFolder(folder, { source: model, tensors }));
+        ? saveAdapters(folder, { policy, config: adapter })
+        : saveModelFolder(folder, {
+          source: model,
+          tensors: await policy.weights(),
+        }));
     });
     try {
       await sink.publish(folder, version);

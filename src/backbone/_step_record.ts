@@ -4,7 +4,7 @@ import { agentMetrics, type UpdateMetrics } from "../trainer/mod.ts";
 import { DEFAULT_ADAPTER } from "../nn/mod.ts";
 import { hasSpread } from "./_refill.ts";
 import type { Staleness } from "./_served_versions.ts";
-import type { ProbeGap } from "./probe.ts";
+import { type ProbeGap, widestGap } from "./probe.ts";
 
 /** What is known of a step at its end. */
 export interface StepParts {
@@ -12,7 +12,8 @@ export interface StepParts {
   /** Of each adapter; the default one's numbers have plain names, the others' that of their agent before them. */
   readonly updated: ReadonlyMap<string, UpdateMetrics>;
   readonly staleness: Staleness;
-  readonly gap: ProbeGap;
+  /** Of each adapter. */
+  readonly gaps: ReadonlyMap<string, ProbeGap>;
   readonly learningRate: number;
   /** Optimizer steps behind the weights after this step. */
   readonly policyVersion: number;
@@ -21,8 +22,9 @@ export interface StepParts {
 
 /** The line that a step leaves in the run's metrics. */
 export function stepRecord(step: number, parts: StepParts): StepRecord {
-  const { groups, updated, staleness, gap, learningRate } = parts;
+  const { groups, updated, staleness, gaps, learningRate } = parts;
   const { policyVersion, seconds } = parts;
+  const gap = widestGap(gaps);
   const { policy, gradNorm } = updated.get(DEFAULT_ADAPTER)!;
   const total = (count: (metrics: UpdateMetrics) => number) =>
     updated.values().reduce((sum, metrics) => sum + count(metrics), 0);
@@ -49,7 +51,8 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
     optimizerSteps: total(({ optimizerSteps }) => optimizerSteps),
     ...(gradNorm !== undefined && { gradNorm }),
     ...policy,
-    ...(updated.size > 1 && { agents: agentMetrics(updated) }),
+    ...(updated.size > 1 &&
+      { agents: { ...agentMetrics(updated), ...probeMetrics(gaps) } }),
     learningRate,
     policyVersion,
     probeTokens: gap.tokens,
@@ -58,6 +61,21 @@ export function stepRecord(step: number, parts: StepParts): StepRecord {
     workflow: workflowMetrics(finished),
     seconds,
   };
+}
+
+/** How far each agent's own adapter is from the served one, by `AGENT.METRIC`; gaps of those that were compared. */
+function probeMetrics(
+  gaps: ReadonlyMap<string, ProbeGap>,
+): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  for (const [agent, { tokens, mean, max }] of gaps) {
+    if (agent === DEFAULT_ADAPTER) continue;
+    numbers[`${agent}.probeTokens`] = tokens;
+    if (tokens === 0) continue;
+    numbers[`${agent}.probeGapMean`] = mean;
+    numbers[`${agent}.probeGapMax`] = max;
+  }
+  return numbers;
 }
 
 /** Means of the numbers that workflows return, each over the episodes that have it. */

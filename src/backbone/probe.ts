@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/mod.ts";
 import { EngineError, UserError } from "../errors.ts";
-import type { Policy, TreeInput } from "../nn/mod.ts";
+import { DEFAULT_ADAPTER, type Policy, type TreeInput } from "../nn/mod.ts";
 
 /** How a `probe` is taken. */
 export interface ProbeOptions {
@@ -8,8 +8,8 @@ export interface ProbeOptions {
   readonly policy: Policy;
   /** What serves them. */
   readonly engine: Engine;
-  /** The adapter of `engine` that `policy` is. @default the default one */
-  readonly adapter?: string;
+  /** The adapter of `engine` that `policy` is. */
+  readonly adapter: string;
   /** Largest difference taken for rounding, in nats. */
   readonly maxGap: number;
 }
@@ -45,7 +45,7 @@ export async function probe(
 
   const served = await engine.score(
     sequences.map((tokens) => [...tokens]),
-    adapter === undefined ? {} : { adapter },
+    { adapter },
   );
   const trained = await policy.forward(chainInput(sequences), { keep: false });
   const gaps = served.flatMap((logprobs) => [...logprobs.subarray(1)])
@@ -53,18 +53,20 @@ export async function probe(
   const max = gaps.reduce((a, b) => Math.max(a, b), 0);
   if (!(max <= maxGap)) {
     throw new UserError(
-      `The engine does not serve the trained weights: at policy version ${policy.version}, a token's logprob ` +
+      `The engine does not serve the trained weights: at policy version ${policy.version}, a token's logprob ${
+        adapter === DEFAULT_ADAPTER ? "" : `under the adapter of ${adapter} `
+      }` +
         `differs by ${max} nats, and ${maxGap} are taken for rounding (engine.probe_bound). Where the engine computes ` +
-        "in lower precision, raise the bound; else it has kept older weights, or serves another model than model.path",
+        "in lower precision, raise the bound; else it has kept older weights, or serves another adapter, or another model than model.path",
     );
   }
   const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
   return { tokens: gaps.length, mean, max };
 }
 
-/** Several probes as one. */
-export function widestGap(gaps: readonly ProbeGap[]): ProbeGap {
-  const taken = gaps.filter(({ tokens }) => tokens > 0);
+/** The probes of several adapters as one. */
+export function widestGap(gaps: ReadonlyMap<string, ProbeGap>): ProbeGap {
+  const taken = [...gaps.values()].filter(({ tokens }) => tokens > 0);
   const tokens = taken.reduce((sum, { tokens }) => sum + tokens, 0);
   if (tokens === 0) return { tokens: 0, mean: NaN, max: NaN };
   return {

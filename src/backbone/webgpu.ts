@@ -52,6 +52,8 @@ interface RunningJob extends Job {
 /** An engine that has weights of its own. */
 export interface RemoteEngine {
   readonly weights: WeightSink;
+  /** Has it sample nothing until that is disposed of; absent where scoring leaves the sampling alone. */
+  readonly hold?: () => Promise<Disposable>;
   /** Frees the GPU that it shares with the trainer; absent where it has its own. */
   readonly sleep?: () => Promise<void>;
   /** Undoes `sleep`. */
@@ -150,11 +152,9 @@ export class WebGpuBackbone implements Backbone {
     }
     await this.#serve();
     if (!this.#remote) return;
-    const gap = await this.#probe(
-      (adapter) => sampleProbe(this.#engine, adapter),
-      config,
-    );
-    if (gap.tokens > 0) this.#firstGap = gap.max;
+    const gaps = await this.#probe(() => [], config);
+    const { tokens, max } = widestGap(gaps);
+    if (tokens > 0) this.#firstGap = max;
   }
 
   /** Has the engine serve the policy as it is now. */
@@ -173,23 +173,32 @@ export class WebGpuBackbone implements Backbone {
     }
   }
 
-  /** Compares each adapter as it is served with the trained one, over sequences that it sampled. */
+  /**
+   * Compares each adapter as it is served with the trained one, over sequences that were sampled from it. Where an
+   * adapter has none, an engine elsewhere, to which it was sent, samples some for it.
+   */
   async #probe(
-    sequencesOf: (adapter: string) => Promise<readonly Uint32Array[]>,
+    recordedOf: (adapter: string) => readonly Uint32Array[],
     config: Job["config"],
-  ): Promise<ProbeGap> {
-    const gaps: ProbeGap[] = [];
+  ): Promise<ReadonlyMap<string, ProbeGap>> {
+    const engine = this.#engine;
+    const sequences = new Map<string, readonly Uint32Array[]>();
     for (const adapter of this.#policy.adapters) {
-      gaps.push(
-        await probe(await sequencesOf(adapter), {
-          policy: this.#policy.of(adapter),
-          engine: this.#engine,
-          adapter,
-          maxGap: probeBoundOf(config, this.#firstGap),
-        }),
+      const recorded = recordedOf(adapter);
+      const isUnheard = recorded.length === 0 && this.#remote !== undefined;
+      sequences.set(
+        adapter,
+        isUnheard ? await sampleProbe(engine, adapter) : recorded,
       );
     }
-    return widestGap(gaps);
+    using _ = await this.#remote?.hold?.();
+    const gaps = new Map<string, ProbeGap>();
+    for (const [adapter, own] of sequences) {
+      const policy = this.#policy.of(adapter);
+      const maxGap = probeBoundOf(config, this.#firstGap);
+      gaps.set(adapter, await probe(own, { policy, engine, adapter, maxGap }));
+    }
+    return gaps;
   }
 
   async #step(step: number, job: RunningJob): Promise<void> {
@@ -221,15 +230,15 @@ export class WebGpuBackbone implements Backbone {
         ),
     );
     recording.writeBatch(groups, scores);
-    const gap = await watch.time("sync", async () => {
+    const gaps = await watch.time("sync", async () => {
       await this.#serve();
       served.add(policy.version);
       return await this.#probe(
         (adapter) =>
-          Promise.resolve(chooseTimelines(groups, {
+          chooseTimelines(groups, {
             maxTokens: Math.min(PROBE_TOKENS, policy.maxNodes),
             isWanted: (agent) => adapterOfAgent(agent, policy) === adapter,
-          })),
+          }),
         config,
       );
     });
@@ -240,7 +249,7 @@ export class WebGpuBackbone implements Backbone {
       groups,
       updated,
       staleness,
-      gap,
+      gaps,
       learningRate: optimizer.learningRate,
       policyVersion: policy.version,
       seconds: watch.seconds({ recordWork }),

@@ -130,13 +130,6 @@ export function* impossibleCombinations(
       message: "have adapters of their own: set train.method to lora",
     };
   }
-  if (train.lora.agents.length > 0 && engine.kind === "vllm") {
-    yield {
-      path: ["train", "lora", "agents"],
-      message:
-        "have adapters of their own on the embedded engine alone: leave it out, or set engine.kind to webgpu",
-    };
-  }
   const { kl = "none", klCoefficient = 0 } = algorithm;
   if (kl === "none" && klCoefficient > 0) {
     yield {

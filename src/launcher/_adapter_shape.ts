@@ -2,7 +2,7 @@ import { ModelError } from "../errors.ts";
 import { type AdapterConfig, adapterScale } from "../model/mod.ts";
 
 /** An adapter's shape, and where it comes from. */
-export interface CheckShapeOptions {
+export interface OtherShapeOptions {
   /** Its folder. */
   readonly folder: string;
   /** The shape that there is room for. */
@@ -12,19 +12,28 @@ export interface CheckShapeOptions {
   readonly remedy: string;
 }
 
-/** @throws {ModelError} If an adapter has another shape than there is room for. */
-export function checkShape(
+/** @throws {ModelError} If an agent's own adapter has another shape than the one that agents share. */
+export function checkOwnShape(
   config: AdapterConfig,
-  options: CheckShapeOptions,
+  { folder, shared, room }: Pick<OtherShapeOptions, "folder" | "room"> & {
+    /** Folder of the shared one, whose shape `room` is. */
+    readonly shared: string;
+  },
 ): void {
-  const [has, wanted] = [config, options.room].map(shapeText);
-  if (has !== wanted) throw otherShape(config, options);
+  const [has, wanted] = [config, room].map(shapeText);
+  if (has === wanted) return;
+  throw otherShape(config, {
+    folder,
+    room,
+    whose: `${shared}, which holds it,`,
+    remedy: "the adapters of a run have one shape",
+  });
 }
 
 /** What is said of an adapter that there is no room for. */
 export function otherShape(
   config: AdapterConfig,
-  { folder, room, whose, remedy }: CheckShapeOptions,
+  { folder, room, whose, remedy }: OtherShapeOptions,
 ): ModelError {
   const [has, wanted] = [config, room].map(shapeText);
   return new ModelError(

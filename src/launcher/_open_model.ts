@@ -100,7 +100,14 @@ export async function openModel(
   await using opening = new AsyncDisposableStack();
   const { onWait = () => {}, ...ends } = waiting;
   const vllm = opening.use(
-    await openServers(config, { folder, trained, onWait, onNote, ...ends }),
+    await openServers(config, {
+      folder,
+      trained,
+      acted,
+      onWait,
+      onNote,
+      ...ends,
+    }),
   );
   const policy = trained
     ? await openPolicy(config, { ...use, sampled: false })
@@ -111,11 +118,12 @@ export async function openModel(
     chat,
     shape: folder.config,
     engine: vllm.engine,
-    agents: policy?.gpu.policy.adapters.slice(1) ?? [],
+    agents: vllm.agents,
     ...(policy && {
       policy: policy.gpu.policy,
       remote: {
         weights: vllm.weights!,
+        hold: () => vllm.hold(),
         ...(engine.sleep && {
           sleep: () => vllm.sleep(),
           wake: () => vllm.wake(),

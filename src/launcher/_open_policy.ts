@@ -19,7 +19,7 @@ import { ModelError } from "../errors.ts";
 import { hubIdOf } from "../model/hub/mod.ts";
 import type { MemoryUse } from "../monitor/mod.ts";
 import type { WeightTensor } from "../nn/mod.ts";
-import { checkShape } from "./_adapter_shape.ts";
+import { checkOwnShape } from "./_adapter_shape.ts";
 import { type PolicyUse, standingAdapter } from "./_policy_options.ts";
 import { checkMemory, fitPolicy } from "./_run_memory.ts";
 
@@ -147,17 +147,16 @@ async function agentAdapters(
 ): Promise<ReadonlyMap<string, readonly WeightTensor[]>> {
   const tensors = new Map<string, readonly WeightTensor[]>();
   for (const agent of agents) {
-    const own = folder === null ? undefined : join(folder, agent);
-    if (own === undefined || !await isAdapterFolder(own)) {
+    if (folder === null || !await isAdapterFolder(join(folder, agent))) {
       tensors.set(agent, adapter.tensors);
       continue;
     }
+    const own = join(folder, agent);
     const loaded = await loadAdapter(own, model);
-    checkShape(loaded.config, {
+    checkOwnShape(loaded.config, {
       folder: own,
+      shared: folder,
       room: adapter.config,
-      whose: `${folder}, which holds it,`,
-      remedy: "the adapters of a run have one shape",
     });
     tensors.set(agent, loaded.tensors);
   }

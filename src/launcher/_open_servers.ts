@@ -4,6 +4,7 @@ import { ModelError } from "../errors.ts";
 import { type ModelFolder, readAdapterConfig } from "../model/mod.ts";
 import { apiKeyOf } from "./_api_key.ts";
 import { samplingOf } from "./_sampling.ts";
+import { servedAgents } from "./_served_agents.ts";
 import { spawnVllm } from "./_spawn_vllm.ts";
 
 /** What the servers are for. */
@@ -12,14 +13,22 @@ export interface OpenServersOptions {
   readonly folder: ModelFolder;
   /** Whether the weights they serve will be updated. */
   readonly trained: boolean;
+  /** Whether the agents of the config act on them, each with its own adapter where it has one. */
+  readonly acted: boolean;
   /** Is told how long a server that is started has been waited for. */
   readonly onWait: (seconds: number) => void;
-  /** Is told, in a sentence, that a server is away, and that it is back. */
+  /** Is told, in a sentence, that a server is away, that it is back, and what slows it down. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** Ends the waiting for a server that is started. @default {signal} */
   readonly opening?: AbortSignal | undefined;
   /** Ends all waiting, then and later. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The servers, and what is theirs alone. */
+export interface OpenServers extends Vllm {
+  /** Agents whose own adapters they serve. */
+  readonly agents: readonly string[];
 }
 
 /** Version of what a server has loaded by itself: it comes before the policy's first. */
@@ -28,16 +37,16 @@ const UNTRAINED = -1;
 const SAMPLE = "The agent's answer: 12 + 345 = 357\n\n\tnaïve café, 東京 🙂";
 
 /**
- * Connects to the vLLM servers of `config`; an adapter that it names is published to them, unless it
- * will be trained.
+ * Connects to the vLLM servers of `config`; an adapter that it names is published to them, with those of agents that it
+ * holds, unless it will be trained.
  *
  * @throws {UserError} If one is away, lacks something, or serves another model, or the adapter is none that vLLM serves.
  */
 export async function openServers(
   config: ServeConfig,
   options: OpenServersOptions,
-): Promise<Vllm> {
-  const { folder, trained, onWait, onNote, signal } = options;
+): Promise<OpenServers> {
+  const { folder, trained, acted, onWait, onNote, signal } = options;
   const { engine, model, rollout, train } = config;
   const { from, to } = engine.paths;
   const apiKey = apiKeyOf(config);
@@ -56,12 +65,14 @@ export async function openServers(
       } whole, and vLLM serves adapters of factors alone: merge it into the model with export, or set engine.kind to webgpu`,
     );
   }
+  const agents = await servedAgents(config, { trained, acted, adapter });
   await using held = new AsyncDisposableStack();
   let urls = engineUrls(config);
   if (engine.spawn.command !== null) {
     const { url, process } = await spawnVllm(config, {
       trained,
       adapter,
+      agents,
       onWait,
       signal: options.opening ?? signal,
     });
@@ -74,6 +85,7 @@ export async function openServers(
       ...(engine.model !== null && { model: engine.model }),
       ...(apiKey !== undefined && { apiKey }),
       ...(weights !== undefined && { weights, version: UNTRAINED }),
+      agents,
       staleness: trained ? rollout.max_staleness : 0,
       ...(from !== null && to !== null && { paths: { from, to } }),
       sample: { text: SAMPLE, tokens: folder.tokenizer.encode(SAMPLE) },
@@ -82,7 +94,7 @@ export async function openServers(
       maxInFlight: engine.max_batch,
       patienceSeconds: engine.patience,
       signal,
-      onAttendance: onNote,
+      onNote,
     }),
   );
   if (!trained && model.adapter !== null) {
@@ -91,6 +103,7 @@ export async function openServers(
   const open = held.move();
   return {
     ...vllm,
+    agents,
     get stats() {
       return vllm.stats;
     },

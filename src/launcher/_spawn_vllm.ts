@@ -7,6 +7,8 @@ export interface SpawnVllmOptions {
   readonly trained: boolean;
   /** Shape of the adapter that the config names; undefined where it names none. */
   readonly adapter: AdapterConfig | undefined;
+  /** Agents that have an adapter of their own, of the same shape. */
+  readonly agents: readonly string[];
   /** Told each second of waiting how many there were. */
   readonly onWait: (seconds: number) => void;
   /** Ends the waiting. */
@@ -53,11 +55,13 @@ export async function spawnVllm(
 
 function vllmArguments(
   config: ServeConfig,
-  { trained, adapter }: SpawnVllmOptions,
+  { trained, adapter, agents }: SpawnVllmOptions,
 ): string[] {
   const { model, engine, rollout, train } = config;
   const { rank } = adapter ??
     (trained && train.method === "lora" ? train.lora : { rank: undefined });
+  // The newest one, as many as episodes may be stale, and the one that is loaded meanwhile.
+  const versions = trained ? rollout.max_staleness + 2 : 1;
   const isTruncated = rollout.top_k > 0 || rollout.top_p < 1 ||
     rollout.min_p > 0;
   return [
@@ -76,7 +80,7 @@ function vllmArguments(
       "--max-lora-rank",
       `${RANKS.find((most) => most >= rank) ?? rank}`,
       "--max-loras",
-      `${rollout.max_staleness + 2}`,
+      `${versions * (1 + agents.length)}`,
     ]),
     ...(trained && engine.sleep ? ["--enable-sleep-mode"] : []),
   ];

@@ -53,6 +53,7 @@ Deno.test("spawnVllm() starts a server for what is trained, waits for it, and en
     const { url, process } = await spawnVllm(config, {
       trained: true,
       adapter: undefined,
+      agents: ["solver", "critic"],
       onWait: (seconds) => waits.push(seconds),
     });
     {
@@ -71,7 +72,7 @@ Deno.test("spawnVllm() starts a server for what is trained, waits for it, and en
         "--max-lora-rank",
         "8",
         "--max-loras",
-        "2",
+        "6",
       ]);
     }
     assertEquals(await isWell(url), false);
@@ -86,6 +87,7 @@ Deno.test("spawnVllm() shows the end of the log of a server that does not come u
         spawnVllm(config, {
           trained: false,
           adapter: undefined,
+          agents: [],
           onWait() {},
         }),
       UserError,
@@ -101,6 +103,7 @@ Deno.test("spawnVllm() takes a server that is there already, and leaves it", asy
     const { url, process } = await spawnVllm(config, {
       trained: false,
       adapter: undefined,
+      agents: [],
       onWait() {},
     });
     assertEquals([url, process], [stub.url, undefined]);

@@ -1,4 +1,8 @@
-import type { Lease, ServedWeights } from "./_served_weights.ts";
+import {
+  checkNoAdapter,
+  type Lease,
+  type ServedWeights,
+} from "./_served_weights.ts";
 
 /** The weights that the servers were started with. */
 export class FixedWeights implements ServedWeights {
@@ -10,7 +14,8 @@ export class FixedWeights implements ServedWeights {
     this.#lease = { model, version, release() {} };
   }
 
-  lease(): Lease {
+  lease(adapter: string | null): Lease {
+    checkNoAdapter(adapter);
     return this.#lease;
   }
 

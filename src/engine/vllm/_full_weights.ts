@@ -3,6 +3,7 @@ import type { WeightSink } from "../weight_sink.ts";
 import type { Gate } from "./_gate.ts";
 import { persist, type Persistence } from "./_persist.ts";
 import {
+  checkNoAdapter,
   type Lease,
   type PathMapping,
   type ServedWeights,
@@ -63,7 +64,8 @@ export class FullWeights implements ServedWeights, WeightSink {
     return [...this.#published].slice(-1);
   }
 
-  lease(): Lease {
+  lease(adapter: string | null): Lease {
+    checkNoAdapter(adapter);
     return { model: this.#options.model, version: this.#version, release() {} };
   }
 

@@ -1,8 +1,11 @@
+import { join } from "node:path";
 import { EngineError } from "../../errors.ts";
+import { DEFAULT_ADAPTER } from "../../nn/mod.ts";
 import type { WeightSink } from "../weight_sink.ts";
 import { persist, type Persistence } from "./_persist.ts";
 import {
   type Lease,
+  noAdapter,
   type PathMapping,
   type ServedWeights,
   serverPath,
@@ -15,6 +18,8 @@ export interface LoraWeightsOptions {
   readonly servers: readonly Server[];
   /** The model that the adapters adapt. */
   readonly base: string;
+  /** Agents that have an adapter of their own, in the folder of their name in the published one. */
+  readonly agents: readonly string[];
   /** Version of the base model, served until the first adapter is published. */
   readonly version: number;
   /** Older versions that stay loaded beside the newest. */
@@ -26,37 +31,49 @@ export interface LoraWeightsOptions {
   readonly persistence: Persistence;
 }
 
-interface Adapter {
+/** A version of the policy: the adapter that agents share, and those of single agents. */
+interface Version {
   readonly version: number;
-  readonly name: string;
   /** Undefined for the base model. */
   readonly folder?: string;
-  /** As the servers call it. */
-  readonly path: string;
+  /** What the servers call each adapter, by the name that it has here. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What is loaded for it. */
+  readonly adapters: readonly Adapter[];
   /** Generations that use it. */
   leases: number;
+}
+
+/** An adapter, in the servers' words. */
+interface Adapter {
+  readonly name: string;
+  readonly path: string;
 }
 
 /** Reading an adapter from a disk that is far away takes its time. */
 const LOAD_MS = 300_000;
 
 /**
- * LoRA adapters, one name for each policy version.
+ * LoRA adapters: one for each policy version, and one more for each agent that has its own.
  *
  * A name is never loaded twice: vLLM would go on with the keys and values that it has cached under it.
- * A version stays until no generation uses it and `staleness` newer ones are there beside the newest.
+ * A version is served once every server has all of its adapters. It stays until no generation uses it and `staleness`
+ * newer ones are there beside the newest, and goes as a whole.
  */
 export class LoraWeights implements ServedWeights, WeightSink {
   readonly kind = "lora";
   readonly isLostOnRestart = false;
   readonly #options: LoraWeightsOptions;
-  /** Those that are loaded, the newest last; the base model is the first until it is too old. */
-  readonly #adapters: Adapter[];
+  /** Those that are served, the newest last; the base model is the first until it is too old. */
+  readonly #versions: Version[];
+  /** Adapters of a version that was not published, of which some may be loaded. */
+  #unpublished: readonly Adapter[] = [];
 
   constructor(options: LoraWeightsOptions) {
-    const { base, version } = options;
+    const { base, version, agents } = options;
     this.#options = options;
-    this.#adapters = [{ version, name: base, path: "", leases: 0 }];
+    const names = new Map([DEFAULT_ADAPTER, ...agents].map((of) => [of, base]));
+    this.#versions = [{ version, names, adapters: [], leases: 0 }];
   }
 
   get sink(): WeightSink {
@@ -64,92 +81,124 @@ export class LoraWeights implements ServedWeights, WeightSink {
   }
 
   get version(): number {
-    return this.#adapters.at(-1)!.version;
+    return this.#versions.at(-1)!.version;
   }
 
   get folders(): readonly string[] {
-    return this.#published().map(({ folder }) => folder!);
+    return this.#versions.flatMap(({ folder }) => folder ?? []);
   }
 
-  lease(): Lease {
-    const adapter = this.#adapters.at(-1)!;
-    adapter.leases++;
+  lease(adapter: string | null): Lease {
+    const version = this.#versions.at(-1)!;
+    const model = version.names.get(adapter!);
+    if (model === undefined) throw noAdapter(adapter);
+    version.leases++;
     return {
-      model: adapter.name,
-      version: adapter.version,
+      model,
+      version: version.version,
       release: () => {
-        adapter.leases--;
+        version.leases--;
         void this.#removeOld();
       },
     };
   }
 
   async publish(folder: string, version: number): Promise<void> {
-    const { servers, prefix, paths, persistence } = this.#options;
+    const { servers, persistence } = this.#options;
     if (version <= this.version) {
       throw new EngineError(
         `Cannot publish policy version ${version}: version ${this.version} is served already`,
       );
     }
-    const adapter = {
-      version,
-      name: `${prefix}-v${version}`,
-      folder,
-      path: serverPath(folder, paths),
-      leases: 0,
-    };
+    const found = this.#versionIn(folder, version);
+    this.#unpublished = found.adapters;
     await Promise.all(
       servers.map((server) =>
-        persist(server, () => load(server, adapter), persistence)
+        persist(server, () => load(server, found.adapters), persistence)
       ),
     );
-    this.#adapters.push(adapter);
+    this.#unpublished = [];
+    this.#versions.push(found);
     await this.#removeOld();
   }
 
   async restore(server: Server): Promise<void> {
-    for (const adapter of this.#published()) await load(server, adapter);
+    await load(server, this.#versions.flatMap(({ adapters }) => adapters));
   }
 
   async retire(): Promise<void> {
-    const adapters = this.#published();
-    await Promise.all(adapters.map((adapter) => this.#unload(adapter)));
+    await this.#unload([
+      ...this.#versions.flatMap(({ adapters }) => adapters),
+      ...this.#unpublished,
+    ]);
   }
 
-  #published(): Adapter[] {
-    return this.#adapters.filter(isPublished);
+  #versionIn(folder: string, version: number): Version {
+    const { agents, prefix, paths } = this.#options;
+    const name = `${prefix}-v${version}`;
+    const shared = { name, path: serverPath(folder, paths) };
+    const own = agents.map((agent) => ({
+      name: `${name}-${agent}`,
+      path: serverPath(join(folder, agent), paths),
+    }));
+    return {
+      version,
+      folder,
+      names: new Map([
+        [DEFAULT_ADAPTER, name],
+        ...agents.map((agent, at) => [agent, own[at]!.name] as const),
+      ]),
+      adapters: [shared, ...own],
+      leases: 0,
+    };
   }
 
   async #removeOld(): Promise<void> {
     const { staleness } = this.#options;
-    const old = this.#adapters.slice(0, -1 - staleness)
+    const old = this.#versions.slice(0, -1 - staleness)
       .filter(({ leases }) => leases === 0);
-    for (const adapter of old) {
-      this.#adapters.splice(this.#adapters.indexOf(adapter), 1);
+    for (const version of old) {
+      this.#versions.splice(this.#versions.indexOf(version), 1);
     }
-    await Promise.all(
-      old.filter(isPublished).map((adapter) => this.#unload(adapter)),
-    );
+    await this.#unload(old.flatMap(({ adapters }) => adapters));
   }
 
-  /** A server that cannot be reached now has forgotten the adapter when it comes back. */
-  async #unload({ name }: Adapter): Promise<void> {
+  /** A server that cannot be reached now has forgotten the adapters when it comes back. */
+  async #unload(adapters: readonly Adapter[]): Promise<void> {
     const { servers } = this.#options;
     await Promise.allSettled(
-      servers.map((server) =>
-        server.text("/v1/unload_lora_adapter", { body: { lora_name: name } })
+      servers.flatMap((server) =>
+        adapters.map(({ name }) =>
+          server.text("/v1/unload_lora_adapter", { body: { lora_name: name } })
+        )
       ),
     );
   }
 }
 
-function isPublished({ folder }: Adapter): boolean {
-  return folder !== undefined;
+/** Loads the adapters that are not there: the answer to an earlier request may have been lost. */
+async function load(
+  server: Server,
+  adapters: readonly Adapter[],
+): Promise<void> {
+  if (adapters.length === 0) return;
+  const before = await loadedNames(server);
+  const missing = adapters.filter(({ name }) => !before.has(name));
+  if (missing.length === 0) return;
+  for (const adapter of missing) await loadOne(server, adapter);
+  const after = await loadedNames(server);
+  const lost = missing.find(({ name }) => !after.has(name));
+  if (lost === undefined) return;
+  throw server.error(
+    "broken",
+    `does not list adapter ${lost.name} after it was loaded`,
+  );
 }
 
-/** Loads an adapter that is not there: the answer to an earlier request may have been lost. */
-async function load(server: Server, { name, path }: Adapter): Promise<void> {
-  if ((await loadedNames(server)).has(name)) return;
+async function loadOne(
+  server: Server,
+  { name, path }: Adapter,
+): Promise<void> {
   const body = { lora_name: name, lora_path: path };
   try {
     await server.text("/v1/load_lora_adapter", { body, timeoutMs: LOAD_MS });
@@ -161,11 +210,6 @@ async function load(server: Server, { name, path }: Adapter): Promise<void> {
       { cause: error },
     );
   }
-  if ((await loadedNames(server)).has(name)) return;
-  throw server.error(
-    "broken",
-    `does not list adapter ${name} after it was loaded`,
-  );
 }
 
 async function loadedNames(server: Server): Promise<ReadonlySet<string>> {

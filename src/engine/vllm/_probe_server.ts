@@ -25,6 +25,8 @@ export interface ProbedServer {
   readonly model: string;
   readonly maxContext: number;
   readonly logprobsMode: LogprobsMode;
+  /** Adapters that it computes with at a time; undefined where none are to be published, or it does not say. */
+  readonly adapterRoom: number | undefined;
   readonly load: ServerLoad;
 }
 
@@ -72,7 +74,11 @@ export async function probeServer(
       server,
       (prompt) => scoreTop(server, model, prompt),
     );
-    return { version, model, maxContext, logprobsMode, load };
+    // Known once it has sampled.
+    const adapterRoom = weights === "lora"
+      ? await server.adapterRoom()
+      : undefined;
+    return { version, model, maxContext, logprobsMode, adapterRoom, load };
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     throw new UserError(

@@ -1,3 +1,5 @@
+import { EngineError } from "../../errors.ts";
+import { DEFAULT_ADAPTER } from "../../nn/mod.ts";
 import type { WeightSink } from "../weight_sink.ts";
 import type { Server } from "./_server.ts";
 
@@ -17,8 +19,13 @@ export interface ServedWeights {
   readonly isLostOnRestart: boolean;
   /** Where new weights go; undefined where they stay as they are. */
   readonly sink: WeightSink | undefined;
-  /** Takes the newest version into use. */
-  lease(): Lease;
+  /**
+   * Takes the newest version into use.
+   *
+   * @param adapter The one of its adapters to sample from.
+   * @throws {EngineError} If there is none of that name.
+   */
+  lease(adapter: string | null): Lease;
   /** Makes a server, which may have been started again, serve what it is expected to. */
   restore(
     server: Server,
@@ -26,6 +33,20 @@ export interface ServedWeights {
   ): Promise<void>;
   /** Takes back what was loaded into the servers. */
   retire(): Promise<void>;
+}
+
+/** @throws {EngineError} If an adapter is asked for where the servers serve one model. */
+export function checkNoAdapter(adapter: string | null): void {
+  if (adapter !== DEFAULT_ADAPTER) throw noAdapter(adapter);
+}
+
+/** What is said of an adapter that the servers are not to serve. */
+export function noAdapter(adapter: string | null): EngineError {
+  return new EngineError(
+    adapter === null
+      ? "vLLM does not serve the model without its adapter"
+      : `vLLM serves no adapter ${JSON.stringify(adapter)}`,
+  );
 }
 
 /** A prefix of paths here, and what the server, which may see another mount, calls it. */

@@ -135,6 +135,16 @@ export class Server {
     };
   }
 
+  /**
+   * Adapters that it computes with at a time; undefined where it does not say, as before its first token, or where it
+   * serves none.
+   */
+  async adapterRoom(): Promise<number | undefined> {
+    const metrics = await this.text("/metrics");
+    const room = /^vllm:lora_requests_info\{.*max_lora="(\d+)"/m.exec(metrics);
+    return room === null ? undefined : Number(room[1]);
+  }
+
   /** Whether it has a route for POST at `path`; nothing is changed by asking. */
   async hasRoute(path: string): Promise<boolean> {
     try {

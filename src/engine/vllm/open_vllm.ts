@@ -27,6 +27,11 @@ export interface OpenVllmOptions {
   readonly sample?: TokenizedText;
   /** What weights will be published; without it, the servers serve what they have. */
   readonly weights?: "lora" | "full";
+  /**
+   * Agents that have an adapter of their own, in the folder of their name in each that is published, beside the one that
+   * all others share. @default {[]}
+   */
+  readonly agents?: readonly string[];
   /** Policy version of the weights that the servers were started with. @default {0} */
   readonly version?: number;
   /** Adapters of older versions that stay loaded beside the newest. @default {0} */
@@ -53,8 +58,8 @@ export interface OpenVllmOptions {
   readonly backoffSeconds?: number;
   /** Ends the waiting for servers that are away while weights are published or probed. */
   readonly signal?: AbortSignal | undefined;
-  /** Is told, in a sentence, that a server is away, and that it is back. */
-  readonly onAttendance?: ((words: string) => void) | undefined;
+  /** Is told, in a sentence, that a server is away, that it is back, and what slows it down. */
+  readonly onNote?: ((words: string) => void) | undefined;
   /** @default {the global one} */
   readonly fetch?: typeof fetch;
 }
@@ -68,6 +73,11 @@ export interface Vllm extends AsyncDisposable {
   readonly servers: readonly VllmServer[];
   /** Counts since it was opened. */
   readonly stats: VllmStats;
+  /**
+   * Lets generations under way end, and has new ones wait until it is disposed of: who scores several times in a row
+   * stops sampling once.
+   */
+  hold(): Promise<Disposable>;
   /** Has the servers give up their GPU memory, once no generation is under way; new ones wait. */
   sleep(): Promise<void>;
   /** Undoes `sleep`. */
@@ -109,7 +119,8 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
   const gate = new Gate();
   const backoffMs = (options.backoffSeconds ?? 0.25) * 1000;
   const patienceMs = (options.patienceSeconds ?? 600) * 1000;
-  const attendance = new Attendance(options.onAttendance ?? (() => {}));
+  const onNote = options.onNote ?? (() => {});
+  const attendance = new Attendance(onNote);
   const { signal } = options;
   const persistence = { patienceMs, backoffMs, signal, attendance };
   const weights = servedWeights(servers, {
@@ -118,6 +129,7 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
     gate,
     persistence,
   });
+  for (const note of smallRooms(servers, probed, options)) onNote(note);
   const pool = new ServerPool(
     new Map(servers.map((server, at) => [server, probed[at]!.load])),
     {
@@ -154,6 +166,10 @@ export async function openVllm(options: OpenVllmOptions): Promise<Vllm> {
     }),
     get stats() {
       return engine.stats;
+    },
+    async hold() {
+      await gate.close();
+      return { [Symbol.dispose]: () => gate.open() };
     },
     async sleep() {
       await gate.close();
@@ -221,6 +237,23 @@ function checkSampling(
   );
 }
 
+/** What is said of servers that cannot compute with all adapters of a run at a time. */
+function* smallRooms(
+  servers: readonly Server[],
+  probed: readonly ProbedServer[],
+  { weights, agents = [], staleness = 0 }: OpenVllmOptions,
+): Generator<string> {
+  if (weights !== "lora") return;
+  const needed = (1 + agents.length) * (staleness + 1);
+  for (const [at, { url }] of servers.entries()) {
+    const { adapterRoom: room = needed } = probed[at]!;
+    if (room >= needed) continue;
+    yield `vLLM at ${url} computes with ${room} ${
+      room === 1 ? "adapter" : "adapters"
+    } at a time, and up to ${needed} are in use: calls of the others wait; start it with --max-loras ${needed}`;
+  }
+}
+
 function servedWeights(
   servers: readonly Server[],
   options: OpenVllmOptions & {
@@ -230,7 +263,7 @@ function servedWeights(
   },
 ): ServedWeights {
   const { weights, model, version = 0, staleness = 0, paths } = options;
-  const { gate, persistence } = options;
+  const { gate, persistence, agents = [] } = options;
   switch (weights) {
     case undefined:
       return new FixedWeights(model, version);
@@ -247,6 +280,7 @@ function servedWeights(
       return new LoraWeights({
         servers,
         base: model,
+        agents,
         version,
         staleness,
         paths,

@@ -5,13 +5,15 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  ScoreOptions,
 } from "../engine.ts";
+import { DEFAULT_ADAPTER } from "../../nn/mod.ts";
 import type { Gate } from "./_gate.ts";
 import { generate, type GenerateOptions } from "./_generate.ts";
 import { type LogprobsMode, wrongLogprobs } from "./_logprobs_mode.ts";
 import { persist, type Persistence } from "./_persist.ts";
 import { scoreSequence } from "./_score_sequence.ts";
-import type { ServedWeights } from "./_served_weights.ts";
+import type { Lease, ServedWeights } from "./_served_weights.ts";
 import type { Server } from "./_server.ts";
 import type { ServerFailure } from "./_server_error.ts";
 import type { ServerPool } from "./_server_pool.ts";
@@ -72,14 +74,16 @@ export class VllmEngine implements Engine {
 
   async generate(request: GenerateRequest): Promise<Generation> {
     const { gate, weights, pool, limits, logprobsMode } = this.#parts;
+    const { adapter = DEFAULT_ADAPTER } = request;
     const sampling = this.#clamped(request);
     this.#generations++;
     if (!await gate.enter(request.signal)) {
       const policyVersion = weights.version;
       return { tokens: [], logprobs: [], finishReason: "abort", policyVersion };
     }
-    const lease = weights.lease();
+    let lease: Lease | undefined;
     try {
+      lease = weights.lease(adapter);
       const generation = await generate({ ...request, sampling }, {
         ...limits,
         pool,
@@ -95,20 +99,22 @@ export class VllmEngine implements Engine {
       this.#invalid++;
       return { ...generation, invalid };
     } finally {
-      lease.release();
+      lease?.release();
       gate.leave();
     }
   }
 
   async score(
     sequences: readonly (readonly number[])[],
+    { adapter = DEFAULT_ADAPTER }: ScoreOptions = {},
   ): Promise<Float32Array[]> {
     const { gate, weights, servers, pool, persistence } = this.#parts;
     // vLLM 0.32 on CPUs with --enable-lora dies of prompt logprobs beside another request.
     await gate.close();
-    const { model, release } = weights.lease();
     const scored: Float32Array[] = [];
+    let lease: Lease | undefined;
     try {
+      const { model } = lease = weights.lease(adapter);
       // In turn, so that a probe of the served weights sees every server.
       await Promise.all(
         servers.map((server, first) =>
@@ -123,7 +129,7 @@ export class VllmEngine implements Engine {
       );
       return scored;
     } finally {
-      release();
+      lease?.release();
       gate.open();
     }
   }

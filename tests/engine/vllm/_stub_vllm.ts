@@ -19,6 +19,10 @@ export interface StubOptions {
   readonly port?: number;
   /** @default "raw" */
   readonly logprobsMode?: "raw" | "processed";
+  /** Adapters that it says to compute with at a time. @default none said */
+  readonly maxLoras?: number;
+  /** Whether it forgets adapters at once whose folder's path ends so. @default none */
+  readonly forgets?: string;
   /** Routes that answer 404, as where a flag is not set. @default [] */
   readonly without?: readonly string[];
   /** Asks for this bearer token. @default none */
@@ -118,6 +122,7 @@ export class StubVllm implements AsyncDisposable {
   async #answer(request: Request): Promise<Response> {
     const { version = "0.20.0", without = [], apiKey, maxContext = 512 } =
       this.#options;
+    const { maxLoras } = this.#options;
     const { pathname } = new URL(request.url);
     if (without.includes(pathname)) return failure(404, "Not Found");
     const isGuarded = pathname.startsWith("/v1");
@@ -136,7 +141,10 @@ export class StubVllm implements AsyncDisposable {
           `process_start_time_seconds ${this.startedAt}\n` +
             `vllm:num_requests_running{engine="0"} ${this.running}\n` +
             `vllm:num_requests_waiting{engine="0"} ${this.waiting}\n` +
-            `vllm:num_requests_waiting_by_reason{reason="capacity"} ${this.waiting}\n`,
+            `vllm:num_requests_waiting_by_reason{reason="capacity"} ${this.waiting}\n` +
+            (maxLoras === undefined
+              ? ""
+              : `vllm:lora_requests_info{max_lora="${maxLoras}",running_lora_adapters="",waiting_lora_adapters=""} 1.7e+09\n`),
         );
       case "GET /v1/models":
         return Response.json({
@@ -174,7 +182,10 @@ export class StubVllm implements AsyncDisposable {
         if (folder.includes("missing")) {
           return failure(404, `No adapter found for ${folder}`);
         }
-        this.adapters.set(name, folder);
+        const { forgets } = this.#options;
+        if (forgets === undefined || !folder.endsWith(forgets)) {
+          this.adapters.set(name, folder);
+        }
         return new Response(
           `Success: LoRA adapter '${name}' added successfully.`,
         );

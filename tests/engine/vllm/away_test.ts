@@ -48,7 +48,7 @@ Deno.test("WeightSink.publish() waits for a server that is away, and says so onc
   await using test = await openTestVllm({}, {
     weights: "lora",
     fetch: troubled("/v1/load_lora_adapter", troubles),
-    onAttendance: (words) => heard.push(words),
+    onNote: (words) => heard.push(words),
   });
   const { vllm: { engine, weights }, stub } = test;
   troubles.push("refused", { status: 503, retryAfter: "0.01" }, {
@@ -123,7 +123,7 @@ Deno.test("WeightSink.publish() waits no longer once the run is given up", async
     patienceSeconds: 600,
     signal: end.signal,
     fetch: troubled("/v1/load_lora_adapter", troubles),
-    onAttendance: () => end.abort(new Error("given up")),
+    onNote: () => end.abort(new Error("given up")),
   });
   troubles.push({ status: 503, retryAfter: "500" });
   await assertRejects(
