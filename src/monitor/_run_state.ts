@@ -23,8 +23,11 @@ export class RunState {
   readonly rewards: number[] = [];
   readonly evaluations: Evaluation[] = [];
   #stepSeconds: number[] = [];
-  /** Seconds that each stage took the last time. */
-  readonly #took = new Map<Stage, number>();
+  /** How much each stage did the last time, and in how many seconds. */
+  readonly #took = new Map<
+    Stage,
+    { readonly total: number; readonly seconds: number }
+  >();
 
   /** Takes an event that happened at `now`, in milliseconds. */
   apply(event: RunEvent, now: number): void {
@@ -90,18 +93,25 @@ export class RunState {
     return this.stage.done / this.stageSeconds(now);
   }
 
-  /** Seconds until the stage at work is done, at its rate or as the last time; NaN if unknown. */
+  /**
+   * Seconds until the stage at work is done: as the last time, or at its rate where it is new, of another size, or takes
+   * longer; NaN if unknown. Episodes run at once and end close together, so that their rate alone would promise too late.
+   */
   stageSecondsLeft(now: number): number {
     if (this.stage === null) return NaN;
     const { stage, done, total } = this.stage;
-    if (total > 0) return (total - done) / this.stageRate(now);
-    const took = this.#took.get(stage) ?? NaN;
-    return Math.max(0, took - this.stageSeconds(now));
+    const last = this.#took.get(stage);
+    if (last?.total === total) {
+      const left = last.seconds - this.stageSeconds(now);
+      if (left > 0 || total === 0) return Math.max(0, left);
+    }
+    return total > 0 ? (total - done) / this.stageRate(now) : NaN;
   }
 
   #endStage(now: number): void {
     if (this.stage !== null) {
-      this.#took.set(this.stage.stage, this.stageSeconds(now));
+      const { stage, total } = this.stage;
+      this.#took.set(stage, { total, seconds: this.stageSeconds(now) });
     }
     this.stage = null;
   }

@@ -97,6 +97,40 @@ Deno.test("LineView gives steps, counts, a pace and an end in plain lines", () =
   ]);
 });
 
+Deno.test("LineView expects a stage to take as long as the last time, until it takes longer", () => {
+  let text = "", time = 0;
+  using view = new LineView({
+    write: (part) => text += part,
+    now: () => time * 1000,
+  });
+  const rollout = (second: number, done: number, total = 16) => {
+    time = second;
+    const unit = "episodes";
+    view.show({ event: "progress", stage: "rollout", done, total, unit });
+  };
+  rollout(0, 0);
+  rollout(40, 1); // the first of those that run at once tells nothing of the rest
+  rollout(50, 16);
+  view.show(step(1));
+  rollout(60, 0);
+  rollout(100, 1);
+  rollout(130, 8);
+  view.show(step(2));
+  rollout(130, 0, 4);
+  rollout(140, 1, 4);
+  assertEquals(
+    [...text.matchAll(/^rollout.*ETA (.*)$/gm)].map(([, left]) => left),
+    [
+      "10m00s",
+      "0.0s",
+      "50s",
+      "10s",
+      "1m10s",
+      "30s",
+    ],
+  );
+});
+
 Deno.test("TerminalView draws a block that fits the terminal", () => {
   for (const columns of [120, 40, 9]) {
     let text = "";
