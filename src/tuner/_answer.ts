@@ -6,7 +6,7 @@ import { toApiError } from "./_to_api_error.ts";
 import type { AdapterHost } from "./adapter_host.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatCompletion, ChatPiece } from "./chat_completion.ts";
-import type { EpisodeSession } from "./episode_session.ts";
+import type { ChatOptions, EpisodeSession } from "./episode_session.ts";
 
 /** Tells agents apart where neither the model's name nor the key does. */
 const AGENT_HEADER = "x-astuner-agent";
@@ -50,11 +50,7 @@ export async function answer(
   const body = await readJson(request, options.maxBodyBytes);
   const asked = dialect.read(body, { tokenizer, created, session });
   const { chat } = asked;
-  const adapter = caller.adapters?.loaded.has(chat.model)
-    ? chat.model
-    : undefined;
-  const model = adapter === undefined ? chat.model : session.model;
-  const agent = agentName(request, model, caller);
+  const addressee = addresseeOf(request, chat.model, caller);
   const gone = new AbortController();
   request.signal.addEventListener("abort", () => gone.abort(), { once: true });
 
@@ -62,9 +58,8 @@ export async function answer(
     onPiece?: (piece: ChatPiece) => void,
   ): Promise<ChatCompletion> {
     const serving = {
-      agent,
+      ...addressee,
       signal: gone.signal,
-      ...(adapter !== undefined && { adapter }),
       ...(onPiece && { onPiece }),
     };
     return limit(() => session.chat(chat, serving));
@@ -84,6 +79,23 @@ export async function answer(
     errorEvent: (error) => writer.error(toApiError(error, onError)),
     last: writer.last,
   });
+}
+
+/**
+ * The agent that asks, and the adapter that `model` names, if it does.
+ *
+ * @throws {ApiError} 404 if there is no such model, 400 if the agent's name is too long.
+ */
+export function addresseeOf(
+  request: Request,
+  model: string,
+  caller: Caller,
+): Pick<ChatOptions, "agent" | "adapter"> {
+  if (!caller.adapters?.loaded.has(model)) {
+    return { agent: agentName(request, model, caller) };
+  }
+  const agent = agentName(request, caller.session.model, caller);
+  return { agent, adapter: model };
 }
 
 function agentName(

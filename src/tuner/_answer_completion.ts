@@ -61,9 +61,9 @@ export async function answerCompletion(
 ): Promise<Response> {
   const { model, limit, now, onError } = options;
   const request = parseCompletionRequest(body, model.tokenizer);
+  checkModel(request.model, options);
   const modelName = request.model ?? options.modelName;
   const engine = options.adapters?.engineOf(modelName) ?? options.engine;
-  if (engine === options.engine) checkModel(request.model, options.modelName);
   const gone = new AbortController();
   signal.addEventListener("abort", () => gone.abort(), { once: true });
   const id = `cmpl-${crypto.randomUUID().replaceAll("-", "")}`;
@@ -252,12 +252,23 @@ function samplingOf(
   });
 }
 
-/** @throws {ApiError} 404 if another model is asked for; none stands for the one that is there. */
-export function checkModel(asked: string | undefined, served: string): void {
-  if (asked === undefined || asked === served) return;
+/**
+ * Checks that a model that is asked for is there: ours, or an adapter; none stands for ours.
+ *
+ * @throws {ApiError} 404 if it is not.
+ */
+export function checkModel(
+  asked: string | null | undefined,
+  { modelName, adapters }: Pick<
+    AnswerCompletionOptions,
+    "modelName" | "adapters"
+  >,
+): void {
+  if (asked === undefined || asked === null) return;
+  if (asked === modelName || adapters?.engineOf(asked)) return;
   throw new ApiError(
     404,
-    `The model \`${asked}\` does not exist: use "${served}"`,
+    `The model \`${asked}\` does not exist: use "${modelName}"`,
     {
       param: "model",
       code: "model_not_found",

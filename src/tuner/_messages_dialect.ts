@@ -2,10 +2,14 @@ import type { Asked, Dialect, JsonBody } from "./_dialect.ts";
 import { MessageWriter } from "./_message_writer.ts";
 import { messageJson } from "./_message_json.ts";
 import { messagesInput } from "./_messages_input.ts";
-import { type MessagesBody, messagesSchema } from "./_messages_schema.ts";
+import {
+  countedSchema,
+  type MessagesBody,
+  messagesSchema,
+} from "./_messages_schema.ts";
 import { parseBody } from "./_parse_body.ts";
 import type { ApiError, ApiErrorStatus } from "./api_error.ts";
-import { parseChatRequest } from "./chat_request.ts";
+import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
 
 /** Anthropic's Messages, as chat completions: own functions are the only tools. */
 export const messagesDialect: Dialect = {
@@ -22,6 +26,15 @@ export const messagesDialect: Dialect = {
     return { type: "error", error: { type: ERROR_TYPES[status], message } };
   },
 };
+
+/**
+ * Reads the body of a request to count the tokens that a message would have for its prompt.
+ *
+ * @throws {ApiError} 400, naming the field, what is wrong with it and what to do.
+ */
+export function readCounted(body: unknown): ChatRequest {
+  return parseChatRequest(chatBody(parseBody(countedSchema, body)));
+}
 
 /** Anthropic's names of errors. */
 const ERROR_TYPES: Readonly<Record<ApiErrorStatus, string>> = {

@@ -53,6 +53,9 @@ export const messagesSchema = z.looseObject({
   container: z.null({ error: "is not supported: leave it out" }).optional(),
 });
 
+/** The fields of a request to count a message's tokens: what samples is not among them. */
+export const countedSchema = messagesSchema.partial({ max_tokens: true });
+
 /** A block that says what a tool gave back. */
 export const toolResultSchema = z.looseObject({
   tool_use_id: z.string(),
@@ -70,7 +73,7 @@ export const toolUseSchema = z.looseObject({
 export const textBlockSchema = z.looseObject({ text: z.string() });
 
 /** A request whose fields have the right types. */
-export type MessagesBody = z.infer<typeof messagesSchema>;
+export type MessagesBody = z.infer<typeof countedSchema>;
 
 /** A content whose fields have the right types. */
 export type MessagesContent = z.infer<typeof content>;

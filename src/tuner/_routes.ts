@@ -2,6 +2,7 @@ import { type Context, Hono } from "../deps/hono.ts";
 import type { EngineHealth } from "../engine/mod.ts";
 import { answer, type AnswerOptions, type Caller } from "./_answer.ts";
 import { chatDialect } from "./_chat_dialect.ts";
+import { countTokens } from "./_count_tokens.ts";
 import type { Dialect } from "./_dialect.ts";
 import { messagesDialect } from "./_messages_dialect.ts";
 import { responsesDialect } from "./_responses_dialect.ts";
@@ -76,10 +77,21 @@ export function createRoutes(options: RouteOptions): Hono {
     return context.json({ status, running, waiting }, ok ? 200 : 503);
   }
 
-  async function reply(context: Context, dialect: Dialect): Promise<Response> {
+  function reply(context: Context, dialect: Dialect): Promise<Response> {
+    const answering = { ...options, dialect, limit };
+    return inItsWords(
+      dialect,
+      () => answer(context.req.raw, caller(context), answering),
+    );
+  }
+
+  /** Errors are told as the dialect tells them. */
+  async function inItsWords(
+    dialect: Dialect,
+    run: () => Promise<Response>,
+  ): Promise<Response> {
     try {
-      const answering = { ...options, dialect, limit };
-      return await answer(context.req.raw, caller(context), answering);
+      return await run();
     } catch (error) {
       const known = toApiError(error, onError);
       return known.toResponse(dialect.error(known));
@@ -99,6 +111,11 @@ export function createRoutes(options: RouteOptions): Hono {
     // Anthropic's clients add /v1 themselves, also to a base URL that ends in it.
     for (const path of [`${base}/messages`, `${base}/v1/messages`]) {
       app.post(path, (context) => reply(context, messagesDialect));
+      app.post(`${path}/count_tokens`, (context) =>
+        inItsWords(
+          messagesDialect,
+          () => countTokens(context.req.raw, caller(context), options),
+        ));
     }
     app.get(`${base}/models`, models);
   }

@@ -25,7 +25,7 @@ const VLLM_VERSION = "0.17.0";
  * ids, tokenizing, its list of models and its metrics.
  */
 export function addServingRoutes(app: Hono, options: ServingOptions): void {
-  const { engine, model, modelName, maxBodyBytes, now } = options;
+  const { engine, modelName, maxBodyBytes, now } = options;
 
   function post(
     path: string,
@@ -42,8 +42,9 @@ export function addServingRoutes(app: Hono, options: ServingOptions): void {
     "/v1/completions",
     (body, { signal }) => answerCompletion(body, signal, options),
   );
-  post("/tokenize", (body) => tokenize(body, model, engine.info.maxContext));
-  post("/detokenize", (body) => detokenize(body, model));
+  const { maxContext } = engine.info;
+  post("/tokenize", (body) => tokenize(body, { ...options, maxContext }));
+  post("/detokenize", (body) => detokenize(body, options));
   const lora = { adapters: options.adapters, modelName };
   post("/v1/load_lora_adapter", (body) => loadLoraAdapter(body, lora));
   post("/v1/unload_lora_adapter", (body) => unloadLoraAdapter(body, lora));

@@ -11,7 +11,7 @@ import {
 import { cutOffCause } from "./_cut_off_cause.ts";
 import { forcedCall } from "./_forced_call.ts";
 import { forwardChat } from "./_forward_chat.ts";
-import type { PromptRenderer } from "./_prompt_renderer.ts";
+import type { Prompt, PromptRenderer } from "./_prompt_renderer.ts";
 import { SampleMemory } from "./_sample_memory.ts";
 import { invalidKey } from "./_keys.ts";
 import { tracedChat } from "./_traced_chat.ts";
@@ -43,6 +43,8 @@ export type Backend =
     readonly adapted: readonly string[];
   }
   | { readonly kind: "endpoint"; readonly endpoint: ChatEndpoint };
+
+type EngineBackend = Extract<Backend, { readonly kind: "engine" }>;
 
 /** What a session works with; set by its gateway. */
 export interface SessionParts {
@@ -120,6 +122,21 @@ export class Session implements EpisodeSession {
     const { agent } = options;
     const about = { session: this.id, agent, within: this.#place };
     return tracedChat(request, about, () => this.#chat(request, options));
+  }
+
+  countTokens(
+    request: ChatRequest,
+    { agent }: Pick<ChatOptions, "agent">,
+  ): number {
+    if (this.#ended) throw invalidKey();
+    const { backend } = this.#parts;
+    if (backend.kind === "engine") {
+      return this.#render(request, agent, backend).tokens.length;
+    }
+    throw new ApiError(
+      404,
+      "Tokens cannot be counted here: the endpoint that replies tells them only with its replies",
+    );
   }
 
   async #chat(
@@ -201,22 +218,15 @@ export class Session implements EpisodeSession {
   async #sample(
     request: ChatRequest,
     { agent, adapter, onPiece }: ChatOptions,
-    { model, renderer, cancel, ...backend }: Backend & { kind: "engine" } & {
+    { model, renderer, cancel, ...backend }: EngineBackend & {
       readonly cancel: AbortController;
     },
   ): Promise<ChatCompletion> {
-    checkTools(request, model);
+    const prompt = this.#render(request, agent, { model, renderer });
     const own = backend.adapted.includes(agent) ? agent : undefined;
     const engine = own === undefined
       ? engineOf(adapter, backend)
       : withAdapter(backend.engine, own);
-    const prompt = renderer.render({
-      messages: request.messages,
-      tools: request.tools,
-      forced: forcedCall(request.toolChoice, model.toolFormat),
-      agent,
-      memory: this.#memory,
-    });
     const promptTokens = prompt.tokens.length;
     const id = `chatcmpl-${this.#nextId(agent, prompt.key)}`;
     const call = {
@@ -239,6 +249,21 @@ export class Session implements EpisodeSession {
       cancel: () => cancel.abort("another reply to the same request failed"),
     });
     return { id, choices, promptTokens, prompt: prompt.tokens };
+  }
+
+  #render(
+    { messages, tools, toolChoice }: ChatRequest,
+    agent: string,
+    { model, renderer }: Pick<EngineBackend, "model" | "renderer">,
+  ): Prompt {
+    checkTools(tools, model);
+    return renderer.render({
+      messages,
+      tools,
+      forced: forcedCall(toolChoice, model.toolFormat),
+      agent,
+      memory: this.#memory,
+    });
   }
 
   #record(
@@ -316,10 +341,7 @@ function messageOf({ content, toolCalls }: ChatChoice): ChatMessage {
 /** @throws {ApiError} 404 if the adapter has been unloaded by now. */
 function engineOf(
   adapter: string | undefined,
-  { engine, adapters }: Pick<
-    Backend & { kind: "engine" },
-    "engine" | "adapters"
-  >,
+  { engine, adapters }: Pick<EngineBackend, "engine" | "adapters">,
 ): Engine {
   if (adapter === undefined) return engine;
   const adapted = adapters?.engineOf(adapter);
@@ -330,8 +352,8 @@ function engineOf(
   });
 }
 
-function checkTools(request: ChatRequest, model: ChatModel): void {
-  if (request.tools.length === 0 || model.toolFormat !== undefined) return;
+function checkTools(tools: readonly unknown[], model: ChatModel): void {
+  if (tools.length === 0 || model.toolFormat !== undefined) return;
   throw new ApiError(
     400,
     "This model's chat template has no tool calls in a format known here: leave out tools, or serve another model",

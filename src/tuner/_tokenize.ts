@@ -1,29 +1,45 @@
 import { z } from "../deps/zod.ts";
+import {
+  type AnswerCompletionOptions,
+  checkModel,
+} from "./_answer_completion.ts";
 import { parseBody } from "./_parse_body.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatModel } from "./chat_model.ts";
 import { parseChatRequest } from "./chat_request.ts";
 
+const modelName = z.string().nullish();
+
 const tokenizeSchema = z.looseObject({
+  model: modelName,
   prompt: z.string().nullish(),
   messages: z.array(z.unknown()).nullish(),
   add_generation_prompt: z.boolean().nullish(),
   return_token_strs: z.boolean().nullish(),
 });
 
-const detokenizeSchema = z.looseObject({ tokens: z.array(z.int().min(0)) });
+const detokenizeSchema = z.looseObject({
+  model: modelName,
+  tokens: z.array(z.int().min(0)),
+});
+
+/** The model whose tokens they are, and its name. */
+export interface TokenizeOptions
+  extends Pick<AnswerCompletionOptions, "model" | "modelName" | "adapters"> {
+  /** Most tokens of a prompt and its reply. */
+  readonly maxContext: number;
+}
 
 /**
  * Answers vLLM's `/tokenize`: the token ids of a text, or of messages as the chat template has them.
  *
- * @throws {ApiError} 400 if the request has neither, or the template refuses the messages.
+ * @throws {ApiError} 400 if the request has neither, or the template refuses the messages; 404 if it
+ * names another model.
  */
-export function tokenize(
-  body: unknown,
-  model: ChatModel,
-  maxContext: number,
-): Response {
+export function tokenize(body: unknown, options: TokenizeOptions): Response {
+  const { model, maxContext } = options;
   const asked = parseBody(tokenizeSchema, body);
+  checkModel(asked.model, options);
   const { tokenizer } = model;
   const tokens = tokenizer.encode(
     asked.messages ? chatText(asked, model) : textOf(asked.prompt),
@@ -38,12 +54,18 @@ export function tokenize(
   });
 }
 
-/** Answers vLLM's `/detokenize`: the text of token ids. */
+/**
+ * Answers vLLM's `/detokenize`: the text of token ids.
+ *
+ * @throws {ApiError} 400 if an id is no token; 404 if the request names another model.
+ */
 export function detokenize(
   body: unknown,
-  { tokenizer }: ChatModel,
+  options: Omit<TokenizeOptions, "maxContext">,
 ): Response {
-  const { tokens } = parseBody(detokenizeSchema, body);
+  const { tokenizer } = options.model;
+  const { model, tokens } = parseBody(detokenizeSchema, body);
+  checkModel(model, options);
   const stranger = tokens.find((id) => id >= tokenizer.vocabSize);
   if (stranger !== undefined) {
     throw new ApiError(

@@ -63,4 +63,13 @@ export interface EpisodeSession {
    * @throws {ApiError} If the request cannot be served; what it sampled until then is recorded.
    */
   chat(request: ChatRequest, options: ChatOptions): Promise<ChatCompletion>;
+  /**
+   * Tokens of the prompt that `chat` would make of a request; nothing is sampled or recorded.
+   *
+   * @throws {ApiError} If the request cannot be served, or an endpoint would reply, which gives no tokens beforehand.
+   */
+  countTokens(
+    request: ChatRequest,
+    options: Pick<ChatOptions, "agent">,
+  ): number;
 }

@@ -309,6 +309,11 @@ export const CONTRACT: readonly Contract[] = [
         404,
         "string",
       ]);
+      for (const body of [{ prompt: "12" }, { tokens: [5] }]) {
+        const path = "prompt" in body ? "/tokenize" : "/detokenize";
+        const wrong = { ...body, model: "nobody" };
+        assertEquals(await errorOf(server, path, wrong), [404, "string"]);
+      }
       assertEquals(await errorOf(server, path, asked({ prompt: long })), [
         400,
         "string",

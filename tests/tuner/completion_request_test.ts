@@ -1,6 +1,6 @@
 import { ApiError } from "../../src/tuner/mod.ts";
 import { parseCompletionRequest } from "../../src/tuner/_completion_request.ts";
-import { detokenize } from "../../src/tuner/_tokenize.ts";
+import { detokenize, tokenize } from "../../src/tuner/_tokenize.ts";
 import { assertEquals, assertThrows } from "../assert.ts";
 import { testModel } from "./_test_model.ts";
 
@@ -47,10 +47,31 @@ Deno.test("parseCompletionRequest() refuses what would change the answer, and ta
 Deno.test("detokenize() refuses ids that are no tokens, in place of leaving them out", () => {
   const model = testModel();
   const last = model.tokenizer.vocabSize - 1;
-  assertEquals(detokenize({ tokens: [last] }, model).status, 200);
+  const served = { model, modelName: "tiny", adapters: undefined };
+  assertEquals(detokenize({ tokens: [last] }, served).status, 200);
   const error = assertThrows(
-    () => detokenize({ tokens: [last, last + 1] }, model),
+    () => detokenize({ tokens: [last, last + 1] }, served),
     ApiError,
   );
   assertEquals([error.status, error.toJSON().error.param], [400, "tokens"]);
+});
+
+Deno.test("tokenize() and detokenize() refuse a model that is not there, as completions do", () => {
+  const served = {
+    model: testModel(),
+    modelName: "tiny",
+    adapters: undefined,
+    maxContext: 4096,
+  };
+  const tokens = served.model.tokenizer.encode("Hi");
+  for (const ask of [{ prompt: "Hi" }, { tokens }]) {
+    const run = "prompt" in ask ? tokenize : detokenize;
+    assertEquals(run(ask, served).status, 200);
+    assertEquals(run({ ...ask, model: "tiny" }, served).status, 200);
+    const error = assertThrows(
+      () => run({ ...ask, model: "nobody" }, served),
+      ApiError,
+    );
+    assertEquals([error.status, error.toJSON().error.param], [404, "model"]);
+  }
 });

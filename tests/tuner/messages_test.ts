@@ -1,6 +1,12 @@
+import {
+  ChatEndpoint,
+  type EpisodeSession,
+  Gateway,
+} from "../../src/tuner/mod.ts";
 import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
 import { Anthropic } from "./_anthropic.ts";
-import { CALCULATOR, startGateway, type TestGateway } from "./_requests.ts";
+import { TestEndpoint } from "./_endpoint.ts";
+import { CALCULATOR, startGateway } from "./_requests.ts";
 
 const CALL = (n: number) =>
   `<tool_call>\n{"name":"calculator",  "arguments": {"n": ${n}.0, "a": [1]}}\n</tool_call>`;
@@ -17,7 +23,9 @@ const ASK = {
   messages: [{ role: "user" as const, content: "6*7?" }],
 };
 
-function clientOf({ session }: TestGateway): Anthropic {
+function clientOf({ session }: {
+  readonly session: Pick<EpisodeSession, "baseUrl" | "apiKey">;
+}): Anthropic {
   return new Anthropic({
     baseURL: session.baseUrl,
     apiKey: session.apiKey,
@@ -133,4 +141,82 @@ Deno.test("/v1/messages answers errors as Anthropic does", async () => {
     () => client.messages.create(ASK),
     Anthropic.AuthenticationError,
   );
+});
+
+Deno.test("/v1/messages/count_tokens counts what the message's prompt will have", async () => {
+  await using test = await startGateway((_, index) => ({
+    text: index === 0 ? `Let me see.\n${CALL(1)}` : "It is 42",
+  }));
+  const client = clientOf(test);
+  const { model, messages: opening } = ASK;
+  const ask = { model, system: "Use the tool", tools: [TOOL] };
+  const tool_choice = { type: "any" as const };
+  const messages: Anthropic.MessageParam[] = [...opening];
+  for (const choice of [{ tool_choice }, {}]) {
+    const asked = { ...ask, ...choice, messages };
+    const counted = await client.messages.countTokens(asked);
+    const reply = await client.messages.create({ ...asked, max_tokens: 1000 });
+    // The second time, as it was sampled rather than as the template has it.
+    assertEquals(counted, { input_tokens: reply.usage.input_tokens });
+    messages.push({ role: "assistant", content: reply.content });
+    const call = reply.content.find(({ type }) => type === "tool_use");
+    messages.push({
+      role: "user",
+      content: call
+        ? [{
+          type: "tool_result",
+          tool_use_id: (call as Anthropic.ToolUseBlock).id,
+          content: "42",
+        }]
+        : "And 7*8?",
+    });
+  }
+  const { session } = test;
+  assertEquals([session.calls, session.requests.length], [2, 2]);
+});
+
+Deno.test("/v1/messages/count_tokens refuses what /v1/messages does, and where no tokens are known", async () => {
+  await using test = await startGateway({ text: "Hi" });
+  const client = clientOf(test);
+  const { model, messages } = ASK;
+  await assertRejects(
+    () => client.messages.countTokens({ model: "nobody", messages }),
+    Anthropic.NotFoundError,
+    "not_found_error",
+  );
+  await assertRejects(
+    () => client.messages.countTokens({ model, messages: [] }),
+    Anthropic.BadRequestError,
+    "messages",
+  );
+  await test.session.close();
+  await assertRejects(
+    () => client.messages.countTokens({ model, messages }),
+    Anthropic.AuthenticationError,
+  );
+  await using server = new TestEndpoint(() => ({ texts: ["Hi"] }));
+  const { url } = server;
+  const endpoint = new ChatEndpoint({ url, model: "there", apiKey: "sk-test" });
+  await using gateway = await Gateway.start({ endpoint });
+  const session = gateway.openEpisode({ seed: 1 });
+  await assertRejects(
+    () => clientOf({ session }).messages.countTokens({ model, messages }),
+    Anthropic.NotFoundError,
+    "only with its replies",
+  );
+});
+
+Deno.test("/v1/messages/count_tokens counts at an open server too", async () => {
+  await using test = await startGateway({ text: "Hi" }, {
+    open: true,
+    modelName: "tiny",
+  });
+  const { gateway } = test;
+  const session = { baseUrl: gateway.url, apiKey: "any" };
+  const client = clientOf({ session });
+  const ask = { ...ASK, model: "tiny" };
+  const { max_tokens: _, ...counted } = ask;
+  const { input_tokens } = await client.messages.countTokens(counted);
+  const { usage } = await client.messages.create(ask);
+  assertEquals(input_tokens, usage.input_tokens);
 });
