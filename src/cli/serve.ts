@@ -18,6 +18,7 @@ export async function run(args: Args): Promise<number> {
     await using server = await serve(config, {
       port,
       onMemory: (memory) => console.error(summariseMemory(memory)),
+      onNote: (text) => console.error(text),
       signal: stop,
     });
     console.log(`Serving ${server.model} at ${server.url}`);

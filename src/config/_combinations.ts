@@ -1,6 +1,7 @@
 import { algorithmOf } from "./algorithm_of.ts";
 import type { Problem } from "./_problem.ts";
 import type { Config, ServeConfig } from "./schema.ts";
+import { loraSchema } from "./sections/lora.ts";
 
 /** Values that are each allowed, but impossible together. */
 export function* impossibleCombinations(
@@ -99,7 +100,7 @@ export function* impossibleCombinations(
     yield {
       path: ["train", "lora", "modules_to_save"],
       message:
-        "is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu or train.method to full",
+        "is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu",
     };
   }
   if (engine.sleep && rollout.max_staleness > 0) {
@@ -124,11 +125,13 @@ export function* impossibleCombinations(
         `must be at least 2, since ${train.algorithm.name} compares the episodes of a group with one another, got 1`,
     };
   }
-  if (train.lora.agents.length > 0 && train.method !== "lora") {
-    yield {
-      path: ["train", "lora", "agents"],
-      message: "have adapters of their own: set train.method to lora",
-    };
+  if (train.method !== "lora") {
+    for (const key of changedKeys(train.lora, loraSchema.parse({}))) {
+      yield {
+        path: ["train", "lora", key],
+        message: "is for train.method: lora; set that, or leave it out",
+      };
+    }
   }
   const { kl = "none", klCoefficient = 0 } = algorithm;
   if (kl === "none" && klCoefficient > 0) {
@@ -138,4 +141,12 @@ export function* impossibleCombinations(
         "weighs a KL term that train.algorithm.kl has not chosen: set it to k1, k2 or k3",
     };
   }
+}
+
+/** Keys of a section whose values are others than its defaults. */
+function changedKeys<T extends object>(section: T, defaults: T): string[] {
+  const values = Object.entries(defaults);
+  return values.filter(([key, value]) =>
+    JSON.stringify(section[key as keyof T]) !== JSON.stringify(value)
+  ).map(([key]) => key);
 }

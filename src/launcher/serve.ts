@@ -13,6 +13,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** Is told what memory the model will take, before any is taken. */
   readonly onMemory?: (memory: MemoryUse) => void;
+  /** Is told what is worth knowing, such as a vLLM server that is away. */
+  readonly onNote?: (text: string) => void;
   /** Gives the opening up. */
   readonly signal?: AbortSignal;
 }
@@ -33,7 +35,8 @@ export interface Server extends AsyncDisposable {
  */
 export async function serve(
   config: ServeConfig,
-  { host = "127.0.0.1", port = 8000, onMemory, signal }: ServeOptions = {},
+  { host = "127.0.0.1", port = 8000, onMemory, onNote, signal }: ServeOptions =
+    {},
 ): Promise<Server> {
   await using opening = new AsyncDisposableStack();
   const model = opening.use(
@@ -41,6 +44,7 @@ export async function serve(
       trained: false,
       exchanged: true,
       onMemory,
+      onNote,
       signal,
     }),
   );

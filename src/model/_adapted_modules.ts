@@ -1,5 +1,7 @@
 import { Fields } from "./_fields.ts";
 import type { JsonObject } from "./_files.ts";
+import { Pattern } from "./_pattern.ts";
+import { PatternError } from "./_pattern_steps.ts";
 
 /** Tells of a module's path, such as `model.layers.0.mlp.up_proj`, whether the adapter stands over it. */
 export type IsAdapted = (module: string) => boolean;
@@ -52,7 +54,7 @@ function moduleNames(
   const value = json[name];
   if (typeof value === "string") {
     const pattern = wholePattern(fields, name, value);
-    const matches = (module: string) => pattern.test(module);
+    const matches = (module: string) => pattern.matches(module);
     return { matches, names: matches };
   }
   const ends = fields.texts(name);
@@ -63,11 +65,15 @@ function moduleNames(
   };
 }
 
-function wholePattern(fields: Fields, name: string, pattern: string): RegExp {
+function wholePattern(fields: Fields, name: string, pattern: string): Pattern {
   try {
-    return new RegExp(`^(?:${pattern})$`);
-  } catch {
-    return fields.refuse(name, "is a pattern that is not supported");
+    return new Pattern(pattern);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    return fields.refuse(
+      name,
+      `is a pattern that is not supported: it ${error.message}`,
+    );
   }
 }
 

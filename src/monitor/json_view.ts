@@ -1,6 +1,6 @@
 import type { RunEvent, View } from "./events.ts";
 
-/** A run for another program: one JSON object a line for the memory taken, each step and evaluation, and one at the end. */
+/** A run for another program: one JSON object a line for the memory taken, each note, step and evaluation, and one at the end. */
 export class JsonView implements View {
   readonly #write: (text: string) => void;
 
@@ -14,13 +14,13 @@ export class JsonView implements View {
       case "memory":
       case "evaluation":
       case "step":
+      case "note":
       case "done":
       case "stopped":
         this.#write(JSON.stringify(event) + "\n");
         return;
       case "start":
       case "progress":
-      case "note":
         return;
       default:
         event satisfies never;

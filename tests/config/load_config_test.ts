@@ -192,7 +192,11 @@ Deno.test("loadConfig() refuses what is impossible together", async () => {
       ],
       [
         "train: { lora: { agents: [critic] } }",
-        "train.lora.agents have adapters of their own: set train.method to lora",
+        "train.lora.agents is for train.method: lora; set that, or leave it out",
+      ],
+      [
+        "train: { lora: { targets: [q_proj], rank: 16, dropout: 0.1 } }",
+        /^run.yaml:4:\d+: train.lora.targets is for train.method: lora; .*\nrun.yaml:4:\d+: train.lora.dropout is for [^\n]*$/,
       ],
       [
         "train: { method: lora, lora: { agents: [critic, critic] } }",
@@ -278,6 +282,6 @@ Deno.test("loadConfig() knows the modules that can be trained whole beside LoRA,
       "engine.kind=vllm",
       "engine.url=http://localhost:8000",
     ]),
-    "run.yaml:4:32: train.lora.modules_to_save is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu or train.method to full",
+    "run.yaml:4:32: train.lora.modules_to_save is not served by vLLM, whose adapters are of factors alone: leave it out, or set engine.kind to webgpu",
   );
 });

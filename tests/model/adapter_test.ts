@@ -149,7 +149,10 @@ Deno.test("loadAdapter() refuses by name what it does not support", async () => 
       { layers_to_transform: [0, 1], layers_pattern: "blocks" },
       "layers.0.mlp.down_proj.lora_A.weight adapts a module",
     ],
-    [{ target_modules: "(?P<a>.*)" }, "target_modules is a pattern that is"],
+    [
+      { target_modules: "(?<=a).*" },
+      "target_modules is a pattern that is not supported: it has (?<= at character 1",
+    ],
     [
       { target_modules: "all-linear", exclude_modules: ["o_proj"] },
       "exclude_modules is not supported beside all-linear",

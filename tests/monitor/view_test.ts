@@ -23,6 +23,7 @@ const run: readonly (readonly [number, RunEvent])[] = [
   [14, step(1)],
   [17, step(2)],
   [18, { event: "evaluation", ...after }],
+  [18, { event: "note", text: "Something worth knowing" }],
   [18, {
     event: "done",
     steps: 2,
@@ -65,7 +66,7 @@ function play(
   return text;
 }
 
-Deno.test("JsonView writes one object for each evaluation and step and one at the end", () => {
+Deno.test("JsonView writes one object for each note, evaluation and step and one at the end", () => {
   const lines = play((write) => new JsonView(write)).trimEnd().split("\n")
     .map((line) => JSON.parse(line));
   assertEquals(lines.map(({ event }) => event), [
@@ -73,12 +74,14 @@ Deno.test("JsonView writes one object for each evaluation and step and one at th
     "step",
     "step",
     "evaluation",
+    "note",
     "done",
   ]);
   assertEquals(lines[2], step(2));
-  assertEquals(lines[4].eval.before.sampled, 0.25);
-  assertEquals(lines[4].eval.after.greedy, 1);
-  assertEquals(lines[4].run, "runs/a");
+  assertEquals(lines[4].text, "Something worth knowing");
+  assertEquals(lines[5].eval.before.sampled, 0.25);
+  assertEquals(lines[5].eval.after.greedy, 1);
+  assertEquals(lines[5].run, "runs/a");
 });
 
 Deno.test("LineView gives steps, counts, a pace and an end in plain lines", () => {
@@ -90,6 +93,7 @@ Deno.test("LineView gives steps, counts, a pace and an end in plain lines", () =
     "step 1/2  reward 0.500  success 0.500  3.0s/step  ETA 5.0s",
     "step 2/2  reward 1.000  success 1.000  3.0s/step  ETA 2.0s",
     "Held-out success after step 2: sampled 1.000 (8/8), greedy 1.000 (4/4), 1 episodes failed",
+    "Something worth knowing",
     "Done: 2 steps in 18s",
     "Held-out success: sampled 0.250 → 1.000, greedy 0.500 → 1.000 (4 tasks)",
     "Run: runs/a",
