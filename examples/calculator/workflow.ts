@@ -1,4 +1,4 @@
-import OpenAI from "npm:openai@6.49.0";
+import OpenAI from "npm:openai@7.59.0";
 import type { Task, Tuner, WorkflowOutput } from "../../mod.ts";
 import { calculate } from "./calculate.ts";
 

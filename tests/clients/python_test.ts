@@ -3,14 +3,16 @@ import { ProcessRunner } from "../../src/runner/mod.ts";
 import { finished, play, task } from "../runner/_helpers.ts";
 import { ADD, type Addends, checkAgent, QUESTION } from "./_tool_agent.ts";
 
-// ASTUNER_PYTHON=PATH deno task test:python: a Python 3.11 with agentscope==2.0.11, openai==3.57.0 and
-// litellm==1.110.2. Without it, these tests are counted as ignored.
+// ASTUNER_PYTHON=PATH deno task test:python: a Python 3.11 with agentscope==2.0.11, openai==3.57.0, anthropic==2.14.0
+// and litellm==1.110.2. Without it, these tests are counted as ignored.
 const PYTHON = Deno.env.get("ASTUNER_PYTHON");
 
 const AGENTS = {
   "AgentScope's ReAct agent": ["agentscope_agent.py"],
   "Python's openai": ["openai_agent.py"],
   "Python's openai, streamed,": ["openai_agent.py", "stream"],
+  "Python's anthropic": ["anthropic_agent.py"],
+  "Python's anthropic, streamed,": ["anthropic_agent.py", "stream"],
   "litellm": ["litellm_agent.py"],
   "litellm, streamed,": ["litellm_agent.py", "stream"],
 };

@@ -1,1 +1,1 @@
-export { default as Anthropic } from "npm:@anthropic-ai/sdk@1.12.0";
+export { default as Anthropic } from "npm:@anthropic-ai/sdk@1.14.0";

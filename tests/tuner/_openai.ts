@@ -1,1 +1,1 @@
-export { APIError, OpenAI } from "npm:openai@6.49.0";
+export { APIError, OpenAI } from "npm:openai@7.59.0";

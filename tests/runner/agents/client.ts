@@ -1,1 +1,1 @@
-export { OpenAI } from "npm:openai@6.49.0";
+export { OpenAI } from "npm:openai@7.59.0";
