@@ -52,18 +52,25 @@ function checkEosIds(value: unknown, folder: string): number[] {
   return ids as number[];
 }
 
-/** Adds the tokens that only `added_tokens_decoder` of `tokenizer_config.json` has. */
+/** The tokens of `added_tokens_decoder` of `tokenizer_config.json` added, or in place of those of the same text, as `transformers` does. */
 function withConfigTokens(json: JsonObject, config: JsonObject): JsonObject {
   const decoder = config.added_tokens_decoder;
   if (!isObject(decoder)) return json;
-  const present = Array.isArray(json.added_tokens) ? json.added_tokens : [];
-  const known = new Set(
-    present.map((token: unknown) => isObject(token) ? token.content : token),
+  const present: unknown[] = Array.isArray(json.added_tokens)
+    ? json.added_tokens
+    : [];
+  const ids = new Map(
+    present.filter(isObject).map(({ content, id }) => [content, id]),
   );
-  const missing = Object.entries(decoder)
-    .filter(([, token]) => isObject(token) && !known.has(token.content))
-    .map(([id, token]) => ({ ...(token as JsonObject), id: Number(id) }));
-  return missing.length === 0
-    ? json
-    : { ...json, added_tokens: [...present, ...missing] };
+  const tokens = Object.entries(decoder)
+    .filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
+    .map(([id, token]) => ({
+      ...token,
+      id: ids.get(token.content) ?? Number(id),
+    }));
+  const renewed = new Set(tokens.map(({ content }: JsonObject) => content));
+  const others = present.filter((token) =>
+    !isObject(token) || !renewed.has(token.content)
+  );
+  return { ...json, added_tokens: [...others, ...tokens] };
 }

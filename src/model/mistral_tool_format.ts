@@ -15,6 +15,7 @@ const MARKER = "[TOOL_CALLS]";
  */
 export const mistralToolFormat: ToolFormat = {
   name: "mistral",
+  opening: MARKER,
   parse: (text: string): ParsedReply =>
     parseWith(mistralToolFormat.stream(), text),
   stream: () => new CallStream({ marker: MARKER, bare: "", reader }),

@@ -77,7 +77,11 @@ export type {
 } from "./tensor.ts";
 export { TensorStore } from "./tensor_store.ts";
 export { Tokenizer } from "./tokenizer.ts";
-export type { DecodeOptions, TokenizerOptions } from "./tokenizer.ts";
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  TokenizerOptions,
+} from "./tokenizer.ts";
 export type {
   ParsedReply,
   ToolCall,

@@ -11,11 +11,16 @@ export class StreamDecoder {
   #utf8: TextDecoder | undefined;
   /** Whether bytes may be held back. */
   #isOpen = false;
+  readonly #continues: boolean;
+  /** Whether no token of the text has come yet. */
+  #isFirst: boolean;
 
   /** Starts with no text held back. */
   constructor(tokenizer: Tokenizer, options: DecodeOptions = {}) {
     this.#tokenizer = tokenizer;
     this.#skipSpecialTokens = options.skipSpecialTokens ?? false;
+    this.#continues = options.continues ?? false;
+    this.#isFirst = !this.#continues;
   }
 
   /**
@@ -27,7 +32,9 @@ export class StreamDecoder {
     let text = "";
     for (const id of ids) {
       if (this.#skipSpecialTokens && this.#tokenizer.isSpecial(id)) continue;
-      const whole = this.#tokenizer.wholeText(id);
+      const whole = this.#isFirst
+        ? this.#opening(id)
+        : this.#tokenizer.wholeText(id);
       text += whole === undefined || this.#isOpen
         ? this.#decode(id, whole)
         : whole;
@@ -37,9 +44,16 @@ export class StreamDecoder {
 
   /** Returns what was held back, an unfinished character as U+FFFD; the decoder starts afresh. */
   end(): string {
+    this.#isFirst = !this.#continues;
     if (!this.#isOpen) return "";
     this.#isOpen = false;
     return this.#utf8!.decode();
+  }
+
+  #opening(id: number): string | undefined {
+    // A padding id, which stands for nothing, begins no text.
+    if (this.#tokenizer.tokenBytes(id).length > 0) this.#isFirst = false;
+    return this.#tokenizer.openingText(id);
   }
 
   #decode(id: number, whole: string | undefined): string {

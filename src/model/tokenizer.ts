@@ -1,8 +1,10 @@
-import { Tokenizer as HuggingFaceTokenizer } from "../deps/tokenizers.ts";
 import { ModelError } from "../errors.ts";
-import { byteLevelToBytes } from "./_byte_level.ts";
-import { exactTokenizerJson } from "./_exact_tokenizer_json.ts";
+import { type AddedToken, checkAddedTokens } from "./_added_tokens.ts";
+import { checkVocab } from "./_bpe_encoder.ts";
+import { byteLevelScheme, usesByteLevel } from "./_byte_level_scheme.ts";
 import { isObject, type JsonObject, tokenText } from "./_files.ts";
+import { sentencePieceScheme } from "./_sentence_piece_scheme.ts";
+import type { Before, TokenScheme } from "./_token_scheme.ts";
 import { StreamDecoder } from "./stream_decoder.ts";
 
 /** What a tokenizer needs beside `tokenizer.json`. */
@@ -15,14 +17,32 @@ export interface TokenizerOptions {
   readonly source?: string;
 }
 
+/** How text becomes token ids. */
+export interface EncodeOptions {
+  /**
+   * Id of the token that the text follows. Tokenizers of the SentencePiece kind put a space before a text, and may put
+   * one after an added token, but none within a text.
+   *
+   * @default undefined: nothing comes before the text
+   */
+  readonly after?: number | undefined;
+}
+
 /** How token ids become text. */
 export interface DecodeOptions {
   /** Leaves special tokens out. @default false */
   readonly skipSpecialTokens?: boolean;
+  /**
+   * Whether the ids go on from a text. Where they do not, the space that a tokenizer of the SentencePiece kind put before
+   * the text is left out.
+   *
+   * @default false
+   */
+  readonly continues?: boolean;
 }
 
 /**
- * A byte-level BPE tokenizer that encodes as Hugging Face `tokenizers` does.
+ * A BPE tokenizer, byte-level or of the SentencePiece kind, that encodes as Hugging Face `tokenizers` does.
  *
  * Every token stands for exact bytes, so that any split of a text into tokens, also one in the
  * middle of a character, can be put together again without loss.
@@ -34,7 +54,9 @@ export class Tokenizer {
   readonly specialTokens: ReadonlyMap<string, number>;
   /** Ids that end a turn or a text. */
   readonly eosIds: readonly number[];
-  readonly #encoder: HuggingFaceTokenizer;
+  readonly #scheme: TokenScheme;
+  readonly #added: ReadonlyMap<number, AddedToken>;
+  readonly #tokens: readonly (string | undefined)[];
   readonly #bytes: readonly (Uint8Array | undefined)[];
   /** What `wholeText` was asked for; null where bytes are not whole characters. */
   readonly #texts: (string | null)[] = [];
@@ -45,18 +67,32 @@ export class Tokenizer {
    * Checks the tokenizer and builds its tables.
    *
    * @param json Contents of `tokenizer.json`.
-   * @throws {ModelError} If it is not a byte-level BPE tokenizer, or inconsistent.
+   * @throws {ModelError} If it is no BPE tokenizer of the two kinds, has a part that is not supported, or is inconsistent.
    */
   constructor(json: JsonObject, options: TokenizerOptions = {}) {
     const { config = {}, eosIds = [], source = "tokenizer.json" } = options;
-    const vocab = checkVocab(json, source);
+    const vocab = checkModel(json, source);
     const added = checkAddedTokens(json, source);
+    this.#added = new Map(added.map((token) => [token.id, token]));
     this.#ids = new Map([
       ...Object.entries(vocab),
       ...added.map(({ content, id }) => [content, id] as const),
     ]);
-    this.#bytes = tokenBytes(vocab, added);
-    this.vocabSize = this.#bytes.length;
+    this.#scheme = usesByteLevel(json.decoder)
+      ? byteLevelScheme(json, source)
+      : sentencePieceScheme(json, { added, source });
+    const tokens: (string | undefined)[] = [];
+    for (const [token, id] of this.#ids) tokens[id] = token;
+    for (const { content, id } of added) tokens[id] = content;
+    this.#tokens = tokens;
+    this.#bytes = Array.from(
+      tokens,
+      (token, id) =>
+        token === undefined
+          ? undefined
+          : this.#scheme.bytesOf(token, this.#added.get(id)),
+    );
+    this.vocabSize = tokens.length;
     this.specialTokens = new Map(
       added.filter((token) => token.special).map(({ content, id }) => [
         content,
@@ -65,23 +101,20 @@ export class Tokenizer {
     );
     this.#specialIds = new Set(this.specialTokens.values());
     this.eosIds = [...new Set([...eosIds, ...this.#eosToken(config, source)])];
-    try {
-      this.#encoder = new HuggingFaceTokenizer(exactTokenizerJson(json), {});
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new ModelError(`${source} cannot be used: ${reason}`, { cause });
-    }
   }
 
   /**
    * Token ids of `text`. Special tokens that stand in the text are recognised; none are added.
    * Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
    */
-  encode(text: string): number[] {
+  encode(text: string, { after }: EncodeOptions = {}): number[] {
     if (text === "") return [];
-    return this.#encoder.encode(text.toWellFormed(), {
-      add_special_tokens: false,
-    }).ids;
+    return this.#scheme.encode(text.toWellFormed(), this.#before(after));
+  }
+
+  /** A name for what `encode` makes of the token that a text follows: after alike ones, a text has the same ids. */
+  placeAfter(id: number | undefined): string {
+    return this.#scheme.placeAfter(this.#before(id));
   }
 
   /**
@@ -95,7 +128,7 @@ export class Tokenizer {
   }
 
   /**
-   * The exact bytes that token `id` stands for.
+   * The exact bytes that token `id` stands for within a text.
    *
    * Models pad their embedding, so an id may be sampled that no token has: it stands for nothing.
    *
@@ -109,7 +142,7 @@ export class Tokenizer {
   }
 
   /**
-   * Text of token `id`, where its bytes are whole characters; undefined where they are not.
+   * Text of token `id` within a text, where its bytes are whole characters; undefined where they are not.
    *
    * @throws {RangeError} If the id is not a natural number.
    */
@@ -121,6 +154,24 @@ export class Tokenizer {
     return (this.#texts[id] = textOf(bytes)) ?? undefined;
   }
 
+  /**
+   * Text of token `id` where it is the first of a text, as of `wholeText`.
+   *
+   * @throws {RangeError} If the id is not a natural number.
+   */
+  openingText(id: number): string | undefined {
+    const whole = this.wholeText(id);
+    const token = this.#tokens[id];
+    return whole === undefined || token === undefined
+      ? whole
+      : this.#scheme.openingOf(token, whole);
+  }
+
+  /** Whether some of `ids` is no special token, so that what follows them goes on from a text. */
+  hasText(ids: readonly number[]): boolean {
+    return ids.some((id) => !this.#specialIds.has(id));
+  }
+
   /** Id of the token written `token` in `tokenizer.json`, special or not. */
   tokenId(token: string): number | undefined {
     return this.#ids.get(token);
@@ -129,6 +180,10 @@ export class Tokenizer {
   /** Whether `id` is one of the special tokens. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
+  }
+
+  #before(id: number | undefined): Before {
+    return id === undefined ? undefined : this.#added.get(id) ?? "text";
   }
 
   #eosToken(config: JsonObject, source: string): number[] {
@@ -149,40 +204,30 @@ export class Tokenizer {
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const NO_BYTES = new Uint8Array(0);
 
-interface AddedToken {
-  readonly content: string;
-  readonly id: number;
-  readonly special: boolean;
-}
-
 /** Options of a BPE model that change its ids and are not supported. */
 const REFUSED_OPTIONS = [
   "dropout",
   "continuing_subword_prefix",
   "end_of_word_suffix",
-  "byte_fallback",
 ];
 
-function checkVocab(
+function checkModel(
   json: JsonObject,
   source: string,
 ): Readonly<Record<string, number>> {
   const model = json.model;
-  if (!isObject(model) || !isObject(model.vocab)) {
+  if (!isObject(model)) {
     throw new ModelError(`${source}: model.vocab is missing`);
   }
   // Files written before the type was recorded leave it out; of all models only BPE has merges.
   const hasMerges = Array.isArray(model.merges);
-  if (!hasMerges || (model.type ?? "BPE") !== "BPE") {
+  if (
+    isObject(model.vocab) && (!hasMerges || (model.type ?? "BPE") !== "BPE")
+  ) {
     throw new ModelError(
       `${source}: model.type is ${
         JSON.stringify(model.type)
       }; only BPE with merges is supported`,
-    );
-  }
-  if (!usesByteLevel(json.decoder)) {
-    throw new ModelError(
-      `${source}: the decoder is not ByteLevel; only byte-level BPE is supported`,
     );
   }
   for (const option of REFUSED_OPTIONS) {
@@ -190,49 +235,7 @@ function checkVocab(
       throw new ModelError(`${source}: model.${option} is not supported`);
     }
   }
-  for (const [token, id] of Object.entries(model.vocab)) {
-    checkId(id, `${source}: model.vocab[${JSON.stringify(token)}]`);
-  }
-  return model.vocab as Record<string, number>;
-}
-
-function usesByteLevel(decoder: unknown): boolean {
-  if (!isObject(decoder)) return false;
-  if (decoder.type === "ByteLevel") return true;
-  return decoder.type === "Sequence" && Array.isArray(decoder.decoders) &&
-    decoder.decoders.length === 1 && usesByteLevel(decoder.decoders[0]);
-}
-
-function checkAddedTokens(json: JsonObject, source: string): AddedToken[] {
-  const list = json.added_tokens ?? [];
-  if (!Array.isArray(list)) {
-    throw new ModelError(`${source}: added_tokens must be a list`);
-  }
-  return list.map((token: unknown, i) => {
-    if (!isObject(token) || typeof token.content !== "string") {
-      throw new ModelError(`${source}: added_tokens[${i}].content is missing`);
-    }
-    checkId(token.id, `${source}: added_tokens[${i}].id`);
-    if (token.single_word === true) {
-      throw new ModelError(
-        `${source}: added_tokens[${i}].single_word is not supported`,
-      );
-    }
-    return {
-      content: token.content,
-      id: token.id as number,
-      special: token.special === true,
-    };
-  });
-}
-
-function checkId(id: unknown, where: string): void {
-  // No vocabulary comes near 2^24; a larger id would make the table of bytes huge.
-  if (
-    !Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 24
-  ) {
-    throw new ModelError(`${where} is not a token id: ${JSON.stringify(id)}`);
-  }
+  return checkVocab(model.vocab, source);
 }
 
 /** The text of bytes that are UTF-8; null of others. */
@@ -242,18 +245,4 @@ function textOf(bytes: Uint8Array): string | null {
   } catch {
     return null;
   }
-}
-
-/** Bytes by id; added tokens stand for their own text, the others for their byte stand-ins. */
-function tokenBytes(
-  vocab: Readonly<Record<string, number>>,
-  added: readonly AddedToken[],
-): (Uint8Array | undefined)[] {
-  const utf8 = new TextEncoder();
-  const table: (Uint8Array | undefined)[] = [];
-  for (const [token, id] of Object.entries(vocab)) {
-    table[id] = byteLevelToBytes(token) ?? utf8.encode(token);
-  }
-  for (const { content, id } of added) table[id] = utf8.encode(content);
-  return table;
 }

@@ -26,6 +26,8 @@ export interface ToolStream {
 export interface ToolFormat {
   /** The format's name, for logs. */
   readonly name: string;
+  /** What a reply's calls begin with; absent where templates write a call beside any content. */
+  readonly opening?: string;
   /** Parses a complete reply. What looks like a call but is malformed stays content. */
   parse(text: string): ParsedReply;
   /** Starts parsing a reply that is still being written; the pieces add up to `parse` of the whole. */

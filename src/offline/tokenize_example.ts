@@ -61,10 +61,9 @@ function textTurn(
   { prompt, completion }: Of<"text">,
   { tokenizer, eosIds }: TokenizeOptions,
 ): Turn {
-  return {
-    prompt: tokenizer.encode(prompt),
-    completion: [...tokenizer.encode(completion), ...eosIds.slice(0, 1)],
-  };
+  const opening = tokenizer.encode(prompt);
+  const rest = tokenizer.encode(completion, { after: opening.at(-1) });
+  return { prompt: opening, completion: [...rest, ...eosIds.slice(0, 1)] };
 }
 
 function* chatTurns(
@@ -76,6 +75,7 @@ function* chatTurns(
       `${where}: the model has no chat template: give prompt and completion as texts`,
     );
   }
+  const ends = eosIds.map((id) => tokenizer.decode([id], { continues: true }));
   const render = (count: number, addGenerationPrompt: boolean) => {
     try {
       return template.render(messages.slice(0, count), {
@@ -88,7 +88,7 @@ function* chatTurns(
     }
   };
   // What was tokenized up to the last turn's end goes on as it is, as in an engine's cache.
-  let known = { text: "", ids: [] as readonly number[] };
+  let known: Tokenized = NOTHING;
   for (let at = from; at < messages.length; at++) {
     if (messages[at]!.role !== "assistant") continue;
     const opened = render(at, true);
@@ -99,26 +99,29 @@ function* chatTurns(
           `so it cannot be imitated; give prompt and completion as texts`,
       );
     }
-    const prompt = opened.startsWith(known.text)
-      ? [...known.ids, ...tokenizer.encode(opened.slice(known.text.length))]
-      : tokenizer.encode(opened);
-    const completion = throughLastEos(
-      tokenizer.encode(written.slice(opened.length)),
-      eosIds,
-    );
+    const base = opened.startsWith(known.text) ? known : NOTHING;
+    const news = tokenizer.encode(opened.slice(base.text.length), {
+      after: base.ids.at(-1),
+    });
+    const prompt = [...base.ids, ...news];
+    const text = throughLastEos(written.slice(opened.length), ends);
+    const completion = tokenizer.encode(text, { after: prompt.at(-1) });
     yield { prompt, completion };
-    known = {
-      text: opened + tokenizer.decode(completion),
-      ids: [...prompt, ...completion],
-    };
+    known = { text: opened + text, ids: [...prompt, ...completion] };
   }
 }
 
+/** A text with its ids. */
+interface Tokenized {
+  readonly text: string;
+  readonly ids: readonly number[];
+}
+
+const NOTHING: Tokenized = { text: "", ids: [] };
+
 /** Templates write a line break after a turn's end, which no engine samples. */
-function throughLastEos(
-  ids: readonly number[],
-  eosIds: readonly number[],
-): readonly number[] {
-  const end = ids.findLastIndex((id) => eosIds.includes(id));
-  return end < 0 ? ids : ids.slice(0, end + 1);
+function throughLastEos(text: string, ends: readonly string[]): string {
+  const after = ends.map((end) => text.lastIndexOf(end) + end.length)
+    .filter((at, i) => at >= ends[i]!.length && ends[i] !== "");
+  return after.length === 0 ? text : text.slice(0, Math.max(...after));
 }

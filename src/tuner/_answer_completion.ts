@@ -179,6 +179,7 @@ async function complete(
   const sampling = samplingOf(prompt.tokens.length, index, completing);
   const reader = new ReplyReader({
     tokenizer: model.tokenizer,
+    continues: model.tokenizer.hasText(prompt.tokens),
     stopTokens: new Set(sampling.stopTokens),
     stops: request.stop,
     tools: undefined,

@@ -138,6 +138,7 @@ function replyReader(
     request.toolChoice.kind !== "none";
   return new ReplyReader({
     tokenizer: model.tokenizer,
+    continues: model.tokenizer.hasText(prompt.tokens),
     stopTokens: new Set(sampling.stopTokens),
     stops: request.stop,
     tools: wantsTools ? model.toolFormat?.stream() : undefined,
@@ -168,6 +169,7 @@ function rememberedSample(
   const { call, sampled: { reply, tokens }, toolCalls } = from;
   const { content, text, cut } = reply;
   const { tokenizer } = model;
+  const continues = tokenizer.hasText(prompt.tokens);
   return {
     call: call.id,
     agent: call.agent,
@@ -182,7 +184,12 @@ function rememberedSample(
       ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
     },
     ...(cut &&
-      { cut: { why: cut, ...keptTokens(tokens, { tokenizer, text }) } }),
+      {
+        cut: {
+          why: cut,
+          ...keptTokens(tokens, { tokenizer, continues, text }),
+        },
+      }),
   };
 }
 

@@ -45,7 +45,11 @@ export function completionChoice(
       ? logprobsJson({
         tokens: [...echoed.tokens, ...part.tokens],
         logprobs: [...echoed.logprobs, ...part.logprobs],
-      }, tokenizer)
+      }, {
+        tokenizer,
+        continues: echoed === NONE &&
+          (prompt === undefined || tokenizer.hasText(prompt.tokens)),
+      })
       : null,
     finish_reason: finishReason ?? null,
     stop_reason: stopReason ?? null,
@@ -77,11 +81,14 @@ const NONE: ScoredTokens = { tokens: [], logprobs: [] };
 
 function logprobsJson(
   { tokens, logprobs }: ScoredTokens,
-  tokenizer: Tokenizer,
+  { tokenizer, continues }: {
+    readonly tokenizer: Tokenizer;
+    readonly continues: boolean;
+  },
 ): JsonBody {
-  const decoder = new StreamDecoder(tokenizer);
+  const decoder = new StreamDecoder(tokenizer, { continues });
   let length = 0;
-  const texts = tokens.map((id) => tokenizer.decode([id]));
+  const texts = tokens.map((id) => tokenizer.decode([id], { continues: true }));
   const given = logprobs.map((logprob) =>
     Number.isNaN(logprob) ? null : logprob
   );
@@ -105,7 +112,10 @@ function promptLogprobsJson(
 ): (JsonBody | null)[] {
   return tokens.map((id, at) =>
     at === 0 ? null : {
-      [id]: { logprob: logprobs[at], decoded_token: tokenizer.decode([id]) },
+      [id]: {
+        logprob: logprobs[at],
+        decoded_token: tokenizer.decode([id], { continues: true }),
+      },
     }
   );
 }

@@ -57,8 +57,7 @@ export class HistoryJoiner {
     let link: PromptLink = {};
     let tail = history.texts[0]!;
     for (const [i, place] of history.places.entries()) {
-      builder.addText(tail);
-      const joined = this.#joinMessage(builder, history, i);
+      const joined = this.#joinMessage(builder, history, { i, head: tail });
       tail = joined.tail;
       if (joined.call !== undefined) {
         const length = builder.tokens.length;
@@ -71,32 +70,40 @@ export class HistoryJoiner {
     return { tail, link };
   }
 
-  #joinMessage(builder: PromptBuilder, history: History, i: number): Joined {
+  /** @param at Which of the history's messages, and the text before it. */
+  #joinMessage(
+    builder: PromptBuilder,
+    history: History,
+    { i, head }: { readonly i: number; readonly head: string },
+  ): Joined {
     const { memory, agent } = history;
     const body = history.bodies[i]!;
     const tail = history.texts[i + 1]!;
-    const here = builder.key();
     const samples = memory.recall(history.messages[history.places[i]!]!);
-    const sample = samples.find(({ before }) => before === here) ?? samples[0];
+    const heads = headsBefore(head, body);
+    const found = this.#findPlace(builder, { samples, heads });
+    const sample = found?.sample ?? samples[0];
     if (sample === undefined) {
-      builder.addText(body);
+      const wasSampled = heads.some((text) =>
+        memory.wasSampledAfter(builder.key(text), agent)
+      );
+      builder.addText(head + body);
       return {
         tail,
-        why: memory.wasSampledAfter(here, agent)
-          ? "is not what was sampled there"
-          : undefined,
+        why: wasSampled ? "is not what was sampled there" : undefined,
       };
     }
     const fit = this.#fit(sample, body);
     if (fit === "none") {
-      builder.addText(body);
+      builder.addText(head + body);
       const why = "is not written by the chat template as it was sampled";
       return { tail, why };
     }
+    builder.addText(found?.text ?? head);
     const ending = this.#ending(sample, tail);
     if (fit === "with lead") builder.addTokens(sample.lead);
     builder.addTokens(sample.tokens.slice(0, ending.kept));
-    if (sample.before !== here) {
+    if (found === undefined) {
       const own = sample.agent === agent;
       const why = own
         ? "stands after something else than when it was sampled"
@@ -112,6 +119,23 @@ export class HistoryJoiner {
       : ending;
   }
 
+  /** The sample that came where the message stands, and which of some texts before it leads there. */
+  #findPlace(
+    builder: PromptBuilder,
+    { samples, heads }: {
+      readonly samples: readonly Sample[];
+      readonly heads: readonly string[];
+    },
+  ): { readonly text: string; readonly sample: Sample } | undefined {
+    if (samples.length === 0) return undefined;
+    for (const text of heads) {
+      const here = builder.key(text);
+      const sample = samples.find(({ before }) => before === here);
+      if (sample !== undefined) return { text, sample };
+    }
+    return undefined;
+  }
+
   /** How many of a sample's ids are used again, and the text that then goes on from `tail`. */
   #ending(sample: Sample, tail: string): Joined & { readonly kept: number } {
     const { cut, tokens } = sample;
@@ -122,9 +146,11 @@ export class HistoryJoiner {
     if (last === undefined || !this.#model.eosIds.includes(last)) {
       return { kept: tokens.length, tail };
     }
-    const endOfTurn = this.#model.tokenizer.decode([last]);
-    if (tail.startsWith(endOfTurn)) {
-      return { kept: tokens.length, tail: tail.slice(endOfTurn.length) };
+    const endOfTurn = this.#model.tokenizer.decode([last], { continues: true });
+    // Some templates write a space between a message and its end.
+    const ending = tail.startsWith(endOfTurn) ? tail : tail.trimStart();
+    if (ending.startsWith(endOfTurn)) {
+      return { kept: tokens.length, tail: ending.slice(endOfTurn.length) };
     }
     const why =
       `was ended by ${endOfTurn}, which the chat template does not write`;
@@ -158,4 +184,22 @@ export class HistoryJoiner {
       tool_calls: toolCalls.map((call) => ({ function: call })),
     });
   }
+}
+
+/** White space before a message that is tried one by one. */
+const MOST_SPACES = 8;
+
+/**
+ * What may stand before a sampled message: the text that the template writes there, or with other white space around
+ * the place, as where the model writes the space by itself that the template puts before its message.
+ */
+function headsBefore(head: string, body: string): string[] {
+  const bare = head.trimEnd();
+  const space = head.slice(bare.length) +
+    body.slice(0, body.length - body.trimStart().length);
+  const others = Array.from(
+    { length: Math.min(space.length, MOST_SPACES) + 1 },
+    (_, length) => bare + space.slice(0, length),
+  );
+  return [head, ...others.filter((other) => other !== head)];
 }

@@ -9,7 +9,7 @@ export function logprobsOf(
 ): JsonBody[] {
   if (tokenizer === undefined) return [];
   return sampled.tokens.map((id, at) => ({
-    token: tokenizer.decode([id]),
+    token: tokenizer.decode([id], { continues: true }),
     logprob: sampled.logprobs[at] ?? null,
     bytes: Array.from(tokenizer.tokenBytes(id)),
     top_logprobs: [],

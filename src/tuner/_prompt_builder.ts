@@ -18,9 +18,13 @@ export class PieceEncoder {
     });
   }
 
-  /** Token ids of `text`. */
-  encode(text: string): readonly number[] {
-    return this.#cache.get(text, (text) => this.#tokenizer.encode(text));
+  /** Token ids of `text` where it follows the token `after`, if it follows any. */
+  encode(text: string, after: number | undefined): readonly number[] {
+    const place = this.#tokenizer.placeAfter(after);
+    return this.#cache.get(
+      `${place}\n${text}`,
+      () => this.#tokenizer.encode(text, { after }),
+    );
   }
 }
 
@@ -47,14 +51,25 @@ export class PromptBuilder {
     this.#push(ids);
   }
 
-  /** Identity of the prompt so far. */
-  key(): string {
-    return this.#hash.after(this.#encoder.encode(this.#text)).key;
+  /** Appends text that is encoded by itself; returns its ids. */
+  addPiece(text: string): readonly number[] {
+    this.#flush();
+    const ids = this.#encode(text);
+    this.#push(ids);
+    return ids;
+  }
+
+  /** Identity of the prompt so far, or with `more` text. */
+  key(more = ""): string {
+    return this.#hash.after(this.#encode(this.#text + more)).key;
+  }
+
+  #encode(text: string): readonly number[] {
+    return text === "" ? [] : this.#encoder.encode(text, this.tokens.at(-1));
   }
 
   #flush(): void {
-    if (this.#text === "") return;
-    this.#push(this.#encoder.encode(this.#text));
+    this.#push(this.#encode(this.#text));
     this.#text = "";
   }
 

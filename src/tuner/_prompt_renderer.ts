@@ -3,7 +3,12 @@ import type { ChatMessage, ChatTemplate } from "../model/mod.ts";
 import { HistoryJoiner, type PromptLink } from "./_history_joiner.ts";
 import { PieceEncoder, PromptBuilder } from "./_prompt_builder.ts";
 import type { SampleMemory } from "./_sample_memory.ts";
-import { historyMark, splitHistory } from "./_split_history.ts";
+import {
+  bareMarks,
+  historyMark,
+  type SplitHistory,
+  splitHistory,
+} from "./_split_history.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatModel } from "./chat_model.ts";
 
@@ -48,6 +53,10 @@ export class PromptRenderer {
   readonly #joiner: HistoryJoiner;
   /** What the template opens a reply with and does not write in a history, such as `<think>`. */
   readonly #opening: string;
+  /** What calls begin with, where the template writes them otherwise than content. */
+  readonly #callOpening: string | undefined;
+  /** Texts that end a turn. */
+  readonly #endings: readonly string[];
 
   /**
    * @param variables Further variables of the template, such as `enable_thinking`.
@@ -62,6 +71,10 @@ export class PromptRenderer {
     this.#encoder = new PieceEncoder(model.tokenizer);
     this.#joiner = new HistoryJoiner(model);
     this.#opening = this.#replyOpening();
+    this.#callOpening = model.toolFormat?.opening;
+    this.#endings = model.eosIds.map((id) =>
+      model.tokenizer.decode([id], { continues: true })
+    ).filter((text) => text !== "");
   }
 
   /** @throws {ApiError} 400 if the template refuses the messages, or writes nothing. */
@@ -76,8 +89,7 @@ export class PromptRenderer {
     const leadText = opening + forced;
     builder.addText(tail.slice(0, tail.length - opening.length));
     const before = builder.key();
-    const lead = this.#encoder.encode(leadText);
-    builder.addTokens(lead);
+    const lead = builder.addPiece(leadText);
     if (builder.tokens.length === 0) {
       throw new ApiError(
         400,
@@ -117,10 +129,7 @@ export class PromptRenderer {
     if (memory === undefined || memory.isEmpty || places.length === 0) {
       return { tail: rendered, link: {} };
     }
-    const marked = this.#renderMarked(conversation);
-    const split = marked === undefined
-      ? undefined
-      : splitHistory(rendered, marked, places.length);
+    const split = this.#split(rendered, conversation, places.length);
     if (split !== undefined) {
       const history = { ...split, messages, places, memory, agent };
       return this.#joiner.join(builder, history);
@@ -144,15 +153,23 @@ export class PromptRenderer {
     });
   }
 
-  /** The conversation with marks for its assistant's messages, where the template allows them. */
-  #renderMarked({ messages, tools }: Conversation): string | undefined {
-    let count = 0;
-    const marked = messages.map((message) =>
-      message.role === "assistant"
-        ? { role: message.role, content: historyMark(count++) }
-        : message
-    );
-    return refusable(() => this.#renderText(marked, tools));
+  #split(
+    rendered: string,
+    { messages, tools }: Conversation,
+    count: number,
+  ): SplitHistory | undefined {
+    const render = (messages: readonly ChatMessage[]) =>
+      refusable(() => this.#renderText(messages, tools));
+    const plain = render(marked(messages, plainMark));
+    const split = plain && splitHistory(rendered, plain, count);
+    if (split || this.#callOpening === undefined) return split || undefined;
+    // Templates that tell calls from content are shown calls with marks for names.
+    const called = render(marked(messages, callMark));
+    const bare = called && bareMarks(called, {
+      opening: this.#callOpening,
+      endings: this.#endings,
+    });
+    return bare ? splitHistory(rendered, bare, count) : undefined;
   }
 
   #replyOpening(): string {
@@ -183,6 +200,32 @@ function asSampled(conversation: Conversation): Conversation {
       const whole = sampled?.message.content;
       return whole === undefined ? message : { ...message, content: whole };
     }),
+  };
+}
+
+/** Messages with others in place of the assistant's. */
+function marked(
+  messages: readonly ChatMessage[],
+  mark: (message: ChatMessage, index: number) => ChatMessage,
+): ChatMessage[] {
+  let count = 0;
+  return messages.map((message) =>
+    message.role === "assistant" ? mark(message, count++) : message
+  );
+}
+
+function plainMark({ role }: ChatMessage, index: number): ChatMessage {
+  return { role, content: historyMark(index) };
+}
+
+/** A call stays one, so that the template treats it as one. */
+function callMark(message: ChatMessage, index: number): ChatMessage {
+  const [call] = message.tool_calls ?? [];
+  if (call === undefined) return plainMark(message, index);
+  const name = historyMark(index);
+  return {
+    role: message.role,
+    tool_calls: [{ ...call, function: { name, arguments: "{}" } }],
   };
 }
 

@@ -10,6 +10,8 @@ import { StopScanner } from "./_stop_scanner.ts";
 /** How a reply is read from its tokens. */
 export interface ReplyReaderOptions {
   readonly tokenizer: Tokenizer;
+  /** Whether the reply goes on from a text: some of the prompt is no special token. */
+  readonly continues: boolean;
   /** Ids that end the reply without being part of its text. */
   readonly stopTokens: ReadonlySet<number>;
   /** Texts that end the reply without being part of it. */
@@ -50,9 +52,9 @@ export class ReplyReader {
   #stop: string | undefined;
 
   constructor(options: ReplyReaderOptions) {
-    const { tokenizer, stops, tools, forced } = options;
+    const { tokenizer, continues, stops, tools, forced } = options;
     this.#options = options;
-    this.#decoder = new StreamDecoder(tokenizer);
+    this.#decoder = new StreamDecoder(tokenizer, { continues });
     this.#scanner = new StopScanner(stops);
     tools?.push(forced);
   }

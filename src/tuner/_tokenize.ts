@@ -49,7 +49,7 @@ export function tokenize(body: unknown, options: TokenizeOptions): Response {
     max_model_len: maxContext,
     tokens,
     token_strs: asked.return_token_strs
-      ? tokens.map((id) => tokenizer.decode([id]))
+      ? tokens.map((id) => tokenizer.decode([id], { continues: true }))
       : null,
   });
 }

@@ -2,7 +2,7 @@ import type { ChatTemplate, Tokenizer, ToolFormat } from "../model/mod.ts";
 
 /** What the gateway needs of a model: how its text becomes tokens and back. A `ModelFolder` has it. */
 export interface ChatModel {
-  /** Byte-level, so that every split of a text into tokens decodes to that text. */
+  /** Its tokens stand for bytes, so that every split of a text into tokens decodes to that text. */
   readonly tokenizer: Tokenizer;
   /** A model without one cannot be served here. */
   readonly template: ChatTemplate | undefined;

@@ -3,6 +3,13 @@ import { DataError } from "../../src/errors.ts";
 import { ChatTemplate, loadModelFolder } from "../../src/model/mod.ts";
 import { type Example, tokenizeExample } from "../../src/offline/mod.ts";
 import { assertEquals, assertThrows } from "../assert.ts";
+import {
+  CONVERSATIONS,
+  SENTENCE_PIECES,
+  sentencePiece,
+  TEMPLATES,
+  TOOLS,
+} from "../model/_sentence_piece.ts";
 
 const MODEL = await loadModelFolder(
   fileURLToPath(new URL("../../examples/calculator/model", import.meta.url)),
@@ -94,4 +101,55 @@ Deno.test("tokenizeExample() refuses what a template cannot write", () => {
     DataError,
     "the model has no chat template",
   );
+});
+
+Deno.test("tokenizeExample() gives the ids that transformers makes of a whole conversation, with tokenizers of the SentencePiece kind", () => {
+  for (const { name, conversations } of SENTENCE_PIECES) {
+    for (const { template, turns } of conversations) {
+      const { tree } = tokenizeExample({
+        kind: "chat",
+        where: "chats:1",
+        messages: CONVERSATIONS[template]!,
+        tools: template === "tools.jinja" ? TOOLS : [],
+        from: 0,
+      }, {
+        tokenizer: sentencePiece(name),
+        template: new ChatTemplate(TEMPLATES[template]!, {
+          variables: { bos_token: "<s>", eos_token: "</s>" },
+        }),
+        eosIds: [2],
+      });
+      const [timeline, ...others] = tree.timelines();
+      assertEquals(others, []);
+      const { prompt, reply } = turns.at(-1)!;
+      assertEquals([...timeline!.tokens], [...prompt, ...reply], template);
+      const trained = [...timeline!.tokens]
+        .filter((_, at) => timeline!.trained[at]);
+      assertEquals(trained, turns.flatMap(({ reply }) => reply), template);
+    }
+  }
+});
+
+Deno.test("tokenizeExample() goes on from a prompt without a space that neither text has", () => {
+  for (const name of ["legacy", "first", "always, split"]) {
+    const tokenizer = sentencePiece(name);
+    const given = { kind: "text", where: "texts:1" } as const;
+    for (
+      const [prompt, completion] of [["How many", " apples?"], ["", "Tom"], [
+        "x</s>",
+        "y",
+      ]] as const
+    ) {
+      const { tree } = tokenizeExample({ ...given, prompt, completion }, {
+        tokenizer,
+        template: undefined,
+        eosIds: [2],
+      });
+      assertEquals(
+        [...tree.timelines()[0]!.tokens],
+        [...tokenizer.encode(prompt + completion), 2],
+        `${name}: ${prompt}`,
+      );
+    }
+  }
 });

@@ -36,6 +36,7 @@ Deno.test("ReplyReader reads the same reply however its ids come in", () => {
     for (const size of [1, 2, 7, ids.length]) {
       const reader = new ReplyReader({
         tokenizer,
+        continues: true,
         stopTokens: new Set(eosIds),
         stops: ["\nso"],
         tools: toolFormat!.stream(),

@@ -16,7 +16,8 @@ export function callAccounts(
   { tree, messages }: Pick<Episode, "tree" | "messages">,
   { tokenizer, requests }: CallAccountsOptions,
 ): CallAccount[] {
-  const textOf = (id: number) => tokenizer?.decode([id]) ?? `#${id}`;
+  const textOf = (id: number) =>
+    tokenizer?.decode([id], { continues: true }) ?? `#${id}`;
   const tokens = new Continuations(tree);
   const talk = new Talk(messages);
   return tree.calls.map((call, at) => {
