@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Tokenizer } from "../model/mod.ts";
 import type { Dialect } from "./_dialect.ts";
 import { eventStream } from "./_event_stream.ts";
@@ -23,6 +24,8 @@ export interface Caller {
 
 /** How requests for a reply are answered. */
 export interface AnswerOptions {
+  /** Takes an answer that is streamed. */
+  readonly outgoing: ServerResponse;
   /** How the request is read and the answer written. */
   readonly dialect: Dialect;
   readonly tokenizer: Tokenizer | undefined;
@@ -44,22 +47,21 @@ export async function answer(
   caller: Caller,
   options: AnswerOptions,
 ): Promise<Response> {
-  const { dialect, limit, tokenizer, now, onError } = options;
+  const { outgoing, dialect, limit, tokenizer, now, onError } = options;
   const { session } = caller;
   const created = Math.floor(now() / 1000);
   const body = await readJson(request, options.maxBodyBytes);
   const asked = dialect.read(body, { tokenizer, created, session });
   const { chat } = asked;
   const addressee = addresseeOf(request, chat.model, caller);
-  const gone = new AbortController();
-  request.signal.addEventListener("abort", () => gone.abort(), { once: true });
+  const { signal } = request;
 
   function complete(
     onPiece?: (piece: ChatPiece) => void,
   ): Promise<ChatCompletion> {
     const serving = {
       ...addressee,
-      signal: gone.signal,
+      signal,
       ...(onPiece && { onPiece }),
     };
     return limit(() => session.chat(chat, serving));
@@ -67,7 +69,7 @@ export async function answer(
 
   if (!chat.stream) return Response.json(asked.answer(await complete()));
   const writer = asked.stream();
-  return eventStream({
+  return eventStream(outgoing, {
     async run(send) {
       return writer.end(
         await complete((piece) => {
@@ -75,7 +77,6 @@ export async function answer(
         }),
       );
     },
-    onCancel: () => gone.abort(),
     errorEvent: (error) => writer.error(toApiError(error, onError)),
     last: writer.last,
   });

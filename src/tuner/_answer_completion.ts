@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Engine } from "../engine/mod.ts";
 import type { OpenEpisodeOptions } from "./episode_session.ts";
 import {
@@ -39,6 +40,14 @@ export interface AnswerCompletionOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Who asks for completions. */
+export interface CompletionClient {
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Takes an answer that is streamed. */
+  readonly outgoing: ServerResponse;
+}
+
 /** A request on its way. */
 interface Completing extends AnswerCompletionOptions {
   readonly request: CompletionRequest;
@@ -56,7 +65,7 @@ interface Completing extends AnswerCompletionOptions {
  */
 export async function answerCompletion(
   body: unknown,
-  signal: AbortSignal,
+  { signal, outgoing }: CompletionClient,
   options: AnswerCompletionOptions,
 ): Promise<Response> {
   const { model, limit, now, onError } = options;
@@ -64,10 +73,10 @@ export async function answerCompletion(
   checkModel(request.model, options);
   const modelName = request.model ?? options.modelName;
   const engine = options.adapters?.engineOf(modelName) ?? options.engine;
-  const gone = new AbortController();
-  signal.addEventListener("abort", () => gone.abort(), { once: true });
+  const cancel = new AbortController();
+  signal.addEventListener("abort", () => cancel.abort(), { once: true });
   const id = `cmpl-${crypto.randomUUID().replaceAll("-", "")}`;
-  const completing = { ...options, engine, request, id, cancel: gone };
+  const completing = { ...options, engine, request, id, cancel };
   const writing: CompletionWriting = {
     request,
     tokenizer: model.tokenizer,
@@ -85,9 +94,8 @@ export async function answerCompletion(
       usage: usageOf(request, parts),
     });
   }
-  return eventStream({
+  return eventStream(outgoing, {
     run: (send) => limit(() => stream(completing, writing, send)),
-    onCancel: () => gone.abort(),
     errorEvent: (error) => eventOf(toApiError(error, onError).toJSON()),
     last: "[DONE]",
   });

@@ -1,3 +1,5 @@
+import type { ServerResponse } from "node:http";
+import { RESPONSE_ALREADY_SENT } from "../deps/node_server.ts";
 import type { ServerEvent } from "./_dialect.ts";
 
 /** What writes an event stream. */
@@ -6,36 +8,31 @@ export interface EventStreamOptions {
   readonly run: (
     send: (event: ServerEvent) => void,
   ) => Promise<readonly ServerEvent[]>;
-  /** Called when the client closes the stream. */
-  readonly onCancel: () => void;
   /** The event that tells of an error after the first event. */
   readonly errorEvent: (error: unknown) => ServerEvent;
   /** Text that ends the stream, after `data:`. @default nothing */
   readonly last?: string | undefined;
 }
 
+/** What an event stream's answer begins with. */
+const HEADERS = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-cache",
+};
+
 /**
- * Server-sent events: an `event:` line where an event has a name, and JSON after `data:`.
+ * Answers by server-sent events: an `event:` line where an event has a name, and JSON after `data:`.
  *
- * The answer begins with the first event, so that what fails before it still gets a status.
+ * The answer begins with the first event, so that what fails before it still gets a status. It is written to Node's
+ * own stream: through a web stream, each token would come later.
  *
  * @throws What `run` throws before its first event.
  */
 export async function eventStream(
+  outgoing: ServerResponse,
   options: EventStreamOptions,
 ): Promise<Response> {
-  const utf8 = new TextEncoder();
   const begun = Promise.withResolvers<void>();
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  const body = new ReadableStream<Uint8Array>({
-    start(given) {
-      controller = given;
-    },
-    cancel() {
-      controller = undefined;
-      options.onCancel();
-    },
-  });
   let isBegun = false;
   let unsent = "";
 
@@ -46,11 +43,12 @@ export async function eventStream(
     unsent += `data: ${json}\n\n`;
     if (isBegun) return;
     isBegun = true;
+    outgoing.writeHead(200, HEADERS);
     begun.resolve();
   }
 
   function flush(): void {
-    if (unsent !== "") controller?.enqueue(utf8.encode(unsent));
+    if (unsent !== "") outgoing.write(unsent);
     unsent = "";
   }
 
@@ -62,17 +60,10 @@ export async function eventStream(
       send(options.errorEvent(error));
     }
     if (options.last !== undefined) send({ json: options.last });
-    flush();
-    controller?.close();
+    outgoing.end(unsent);
+    unsent = "";
   }
 
   await Promise.race([run(), begun.promise]);
-  return new Response(body, {
-    headers: {
-      "Content-Type": "text/event-stream; charset=utf-8",
-      "Cache-Control": "no-cache",
-      // Named, so that the server does not wait whether this is all of a short answer.
-      "Transfer-Encoding": "chunked",
-    },
-  });
+  return RESPONSE_ALREADY_SENT;
 }

@@ -1,4 +1,9 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "../deps/node_server.ts";
 import { UserError } from "../errors.ts";
@@ -11,8 +16,22 @@ export interface HttpServerOptions {
   readonly port?: number;
 }
 
+/** Who has sent a request. */
+export interface Client {
+  /** Takes an answer that is written bit by bit; then the handler returns `RESPONSE_ALREADY_SENT`. */
+  readonly outgoing: ServerResponse;
+}
+
+/** How Hono's contexts know the client: as `env`. */
+export interface Env {
+  readonly Bindings: Client;
+}
+
 /** Answers a request. */
-export type Handler = (request: Request) => Response | Promise<Response>;
+export type Handler = (
+  request: Request,
+  client: Client,
+) => Response | Promise<Response>;
 
 /** How long answers that are already written may take to reach their clients at the end. */
 const GRACE_MS = 1000;
@@ -45,10 +64,10 @@ export class HttpServer {
     { host = "127.0.0.1", port = 0 }: HttpServerOptions,
     handler: Handler,
   ): Promise<HttpServer> {
-    const answer = getRequestListener(handler, {
-      overrideGlobalObjects: false,
-      autoCleanupIncoming: false,
-    });
+    const answer = getRequestListener(
+      (request, client) => handler(request, client as Client),
+      { overrideGlobalObjects: false, autoCleanupIncoming: false },
+    );
     const server = createServer((incoming, outgoing) => {
       outgoing.once("finish", () => discardRest(incoming));
       void answer(incoming, outgoing);

@@ -4,6 +4,7 @@ import { answer, type AnswerOptions, type Caller } from "./_answer.ts";
 import { chatDialect } from "./_chat_dialect.ts";
 import { countTokens } from "./_count_tokens.ts";
 import type { Dialect } from "./_dialect.ts";
+import type { Env } from "./_http_server.ts";
 import { messagesDialect } from "./_messages_dialect.ts";
 import { responsesDialect } from "./_responses_dialect.ts";
 import { addServingRoutes, type ServingOptions } from "./_serving_routes.ts";
@@ -11,7 +12,8 @@ import { toApiError } from "./_to_api_error.ts";
 import { ApiError } from "./api_error.ts";
 
 /** What the routes need of their gateway. */
-export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
+export interface RouteOptions
+  extends Omit<AnswerOptions, "limit" | "dialect" | "outgoing"> {
   readonly health: () => Promise<EngineHealth>;
   /**
    * Tells whose request it is.
@@ -39,9 +41,9 @@ export interface RouteOptions extends Omit<AnswerOptions, "limit" | "dialect"> {
  * The gateway's HTTP interface: OpenAI's chat completions, Responses and models, Anthropic's
  * Messages, and the engine's health.
  */
-export function createRoutes(options: RouteOptions): Hono {
+export function createRoutes(options: RouteOptions): Hono<Env> {
   const { maxInFlight, now, onError } = options;
-  const app = new Hono();
+  const app = new Hono<Env>();
   let inFlight = 0;
 
   async function limit<T>(run: () => Promise<T>): Promise<T> {
@@ -54,14 +56,14 @@ export function createRoutes(options: RouteOptions): Hono {
     }
   }
 
-  function caller(context: Context): Caller {
+  function caller(context: Context<Env>): Caller {
     return options.authenticate(
       context.req.raw,
       context.req.param("episode"),
     );
   }
 
-  function models(context: Context): Response {
+  function models(context: Context<Env>): Response {
     const { session } = caller(context);
     const created = Math.floor(now() / 1000);
     const model = { object: "model", created, owned_by: "astuner" };
@@ -71,14 +73,18 @@ export function createRoutes(options: RouteOptions): Hono {
     });
   }
 
-  async function health(context: Context): Promise<Response> {
+  async function health(context: Context<Env>): Promise<Response> {
     const { ok, running, waiting } = await options.health();
     const status = ok ? "ok" : "unavailable";
     return context.json({ status, running, waiting }, ok ? 200 : 503);
   }
 
-  function reply(context: Context, dialect: Dialect): Promise<Response> {
-    const answering = { ...options, dialect, limit };
+  function reply(
+    context: Context<Env>,
+    dialect: Dialect,
+  ): Promise<Response> {
+    const { outgoing } = context.env;
+    const answering = { ...options, dialect, limit, outgoing };
     return inItsWords(
       dialect,
       () => answer(context.req.raw, caller(context), answering),
@@ -131,7 +137,7 @@ export function createRoutes(options: RouteOptions): Hono {
 }
 
 /** @throws {ApiError} 405, from every path that has a route, for methods that none is for. */
-function refuseOtherMethods(app: Hono): void {
+function refuseOtherMethods(app: Hono<Env>): void {
   for (const { path, method } of [...app.routes]) {
     app.all(path, ({ req }) => {
       throw new ApiError(405, `${req.path} takes ${method} requests`);

@@ -3,9 +3,11 @@ import type { Engine } from "../engine/mod.ts";
 import {
   answerCompletion,
   type AnswerCompletionOptions,
+  type CompletionClient,
 } from "./_answer_completion.ts";
 import { loadLoraAdapter, unloadLoraAdapter } from "./_adapter_routes.ts";
 import type { JsonBody } from "./_dialect.ts";
+import type { Env } from "./_http_server.ts";
 import { readJson } from "./_read_json.ts";
 import { detokenize, tokenize } from "./_tokenize.ts";
 
@@ -24,23 +26,28 @@ const VLLM_VERSION = "0.17.0";
  * Adds what vLLM's HTTP interface has beside OpenAI's chat completions: completions from text or token
  * ids, tokenizing, its list of models and its metrics.
  */
-export function addServingRoutes(app: Hono, options: ServingOptions): void {
+export function addServingRoutes(
+  app: Hono<Env>,
+  options: ServingOptions,
+): void {
   const { engine, modelName, maxBodyBytes, now } = options;
 
   function post(
     path: string,
-    answer: (body: unknown, request: Request) => Response | Promise<Response>,
+    answer: (
+      body: unknown,
+      client: CompletionClient,
+    ) => Response | Promise<Response>,
   ): void {
-    app.post(
-      path,
-      async ({ req: { raw } }) =>
-        await answer(await readJson(raw, maxBodyBytes), raw),
-    );
+    app.post(path, async ({ req: { raw }, env: { outgoing } }) => {
+      const body = await readJson(raw, maxBodyBytes);
+      return await answer(body, { signal: raw.signal, outgoing });
+    });
   }
 
   post(
     "/v1/completions",
-    (body, { signal }) => answerCompletion(body, signal, options),
+    (body, client) => answerCompletion(body, client, options),
   );
   const { maxContext } = engine.info;
   post("/tokenize", (body) => tokenize(body, { ...options, maxContext }));

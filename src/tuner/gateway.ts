@@ -127,7 +127,7 @@ export class Gateway {
     let gateway: Gateway | undefined;
     const server = await HttpServer.listen(
       options,
-      (request) => gateway!.#routes.fetch(request),
+      (request, client) => gateway!.#routes.fetch(request, client),
     );
     try {
       return gateway = new Gateway(options, server);

@@ -1,16 +1,41 @@
-import { eventStream } from "../../src/tuner/_event_stream.ts";
-import { assertEquals, assertRejects } from "../assert.ts";
+import {
+  eventStream,
+  type EventStreamOptions,
+} from "../../src/tuner/_event_stream.ts";
+import { HttpServer } from "../../src/tuner/_http_server.ts";
+import { assertEquals } from "../assert.ts";
 
-const CALM = { onCancel() {}, errorEvent: () => ({ json: "1" }) };
+const CALM = { errorEvent: () => ({ json: "1" }) };
 
-/** The pieces in which an answer's body comes. */
-async function pieces(answer: Response): Promise<string[]> {
-  const texts = answer.body!.pipeThrough(new TextDecoderStream());
-  return await Array.fromAsync(texts);
+/** A server that answers every request by this stream, or by the words of what it throws. */
+function serve(
+  stream: (request: Request) => EventStreamOptions,
+): Promise<HttpServer> {
+  return HttpServer.listen(
+    {},
+    (request, { outgoing }) =>
+      eventStream(outgoing, stream(request)).catch((error) =>
+        new Response(String(error), { status: 500 })
+      ),
+  );
+}
+
+/** The chunks of HTTP in which an answer comes. */
+async function chunks(url: string): Promise<string[]> {
+  const { hostname, port } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  await connection.write(
+    new TextEncoder().encode(
+      `GET / HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`,
+    ),
+  );
+  const answer = await new Response(connection.readable).text();
+  const [, body] = answer.split(/\r\n\r\n(.*)/s);
+  return body!.split("\r\n").filter((_, at) => at % 2 === 1);
 }
 
 Deno.test("eventStream() sends together what is written in one turn, and the last events with the end", async () => {
-  const answer = await eventStream({
+  await using server = await serve(() => ({
     ...CALM,
     async run(send) {
       send({ json: "1" });
@@ -21,55 +46,57 @@ Deno.test("eventStream() sends together what is written in one turn, and the las
       return [{ json: "4" }, { json: "5" }];
     },
     last: "[DONE]",
-  });
-  assertEquals(await pieces(answer), [
+  }));
+  assertEquals(await chunks(server.url), [
     "data: 1\n\nevent: two\ndata: 2\n\n",
     "data: 3\n\n",
     "data: 4\n\ndata: 5\n\ndata: [DONE]\n\n",
+    "",
   ]);
 });
 
 Deno.test("eventStream() tells of an error behind what was written before it", async () => {
-  const answer = await eventStream({
+  await using server = await serve(() => ({
     ...CALM,
     run(send) {
       send({ json: '"written"' });
       return Promise.reject(new Error("too late for a status"));
     },
     errorEvent: (error) => ({ json: JSON.stringify(String(error)) }),
-  });
+  }));
+  const answer = await fetch(server.url);
   assertEquals(
-    (await pieces(answer)).join(""),
-    'data: "written"\n\ndata: "Error: too late for a status"\n\n',
+    [answer.status, await answer.text()],
+    [200, 'data: "written"\n\ndata: "Error: too late for a status"\n\n'],
   );
 });
 
 Deno.test("eventStream() throws what fails before the first event", async () => {
-  await assertRejects(
-    () =>
-      eventStream({
-        ...CALM,
-        run: () => Promise.reject(new RangeError("no such model")),
-      }),
-    RangeError,
-    "no such model",
+  await using server = await serve(() => ({
+    ...CALM,
+    run: () => Promise.reject(new RangeError("no such model")),
+  }));
+  const answer = await fetch(server.url);
+  assertEquals(
+    [answer.status, await answer.text()],
+    [500, "RangeError: no such model"],
   );
 });
 
-Deno.test("eventStream() says when its client goes, and writes no more", async () => {
-  const gone = Promise.withResolvers<void>();
+Deno.test("eventStream() may be written to after its client has gone", async () => {
   const ended = Promise.withResolvers<void>();
-  const answer = await eventStream({
+  await using server = await serve(({ signal }) => ({
     ...CALM,
     async run(send) {
       send({ json: "1" });
-      await gone.promise;
+      await new Promise((gone) => signal.addEventListener("abort", gone));
       send({ json: "2" });
+      await new Promise((go) => setTimeout(go));
       ended.resolve();
       return [{ json: "3" }];
     },
-    onCancel: () => gone.resolve(),
-  });
+  }));
+  const answer = await fetch(server.url);
   await answer.body!.cancel();
   await ended.promise;
 });
