@@ -210,7 +210,6 @@ export class WebGpuBackbone implements Backbone {
     const groups = await watch.time("rollout", () => this.#rollout(step, job));
     const staleness = served.enforce(groups, max_staleness);
     await using recording = new StepRecording(step, job);
-    recording.writeEpisodes(groups);
 
     view.show({ event: "progress", stage: "update", ...WHOLE });
     const optimizer = optimizerOf(step, config.train);
@@ -229,7 +228,7 @@ export class WebGpuBackbone implements Backbone {
           })
         ),
     );
-    recording.writeBatch(groups, scores);
+    recording.begin(groups, scores);
     const gaps = await watch.time("sync", async () => {
       await this.#serve();
       served.add(policy.version);
@@ -285,8 +284,7 @@ export class WebGpuBackbone implements Backbone {
       if (job.signal?.aborted) throw error;
       if (error instanceof FailureBudgetError) {
         await using recording = new StepRecording(step, job);
-        recording.writeEpisodes(error.groups);
-        recording.writeBatch(error.groups);
+        recording.begin(error.groups);
         await recording.written();
       }
       if (step > 1) await this.#save(step - 1, job);

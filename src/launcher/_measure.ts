@@ -1,5 +1,5 @@
 import type { Config } from "../config/mod.ts";
-import type { Evaluation, RunStore, View } from "../monitor/mod.ts";
+import type { Evaluation, View } from "../monitor/mod.ts";
 import type { RecordWriter } from "../monitor/records/mod.ts";
 import { deriveSeed, type Task } from "../reader/mod.ts";
 import type { Episode } from "../rollout/mod.ts";
@@ -15,8 +15,6 @@ export interface MeasureOptions {
   readonly tasks: readonly Task[];
   readonly view: View;
   /** Where the episodes are recorded; nowhere if absent. */
-  readonly store?: RunStore;
-  /** Where everything about them is recorded; nowhere if absent. */
   readonly records?: RecordWriter;
   /** Gives the evaluation up. */
   readonly signal: AbortSignal;
@@ -75,7 +73,7 @@ async function play(
   step: number,
   options: MeasureOptions & Way & { readonly onDone: (done: number) => void },
 ): Promise<readonly Episode[]> {
-  const { config, agent, tasks, store, records, kind, draws } = options;
+  const { config, agent, tasks, records, kind, draws } = options;
   const { temperature, signal } = options;
   const groups = await agent.play(tasks, {
     seed: deriveSeed([config.seed, EVALUATION]),
@@ -86,12 +84,10 @@ async function play(
     onProgress: ({ done }) => options.onDone(done),
     signal,
   });
-  const episodes = groups.flatMap(({ episodes }) => episodes);
   if (config.monitor.episodes) {
-    await store?.writeEpisodes(step, kind, episodes);
     await records?.writeBatch({ step, kind, groups });
   }
-  return episodes;
+  return groups.flatMap(({ episodes }) => episodes);
 }
 
 function showProgress(

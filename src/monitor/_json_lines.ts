@@ -1,10 +1,6 @@
 import { UserError } from "../errors.ts";
 import { replaceFile, writeAll } from "./_replace_file.ts";
-import { Stretches } from "./_stretches.ts";
 import { explainWrite } from "./explain_write.ts";
-
-/** Characters that are written at once, about. */
-const PIECE = 2 ** 16;
 
 /** Appends one object as a line; a line that cannot be written whole is taken back. */
 export async function appendJsonLine(
@@ -21,26 +17,6 @@ export async function appendJsonLine(
       throw error;
     }
   });
-}
-
-/**
- * Writes a file of one line for each value, whole or not at all.
- *
- * @returns Seconds that this thread was at work on it; it had its turns for others in between.
- */
-export async function writeJsonLines(
-  path: string,
-  values: Iterable<unknown>,
-): Promise<number> {
-  let seconds = 0;
-  await replaceFile(path, async (file) => {
-    const work = new Stretches();
-    for (const piece of encodePieces(values)) {
-      await work.wait(writeAll(file, piece));
-    }
-    seconds = work.seconds;
-  });
-  return seconds;
 }
 
 /**
@@ -70,7 +46,8 @@ export async function filterJsonLines(
   keep: (value: unknown) => boolean,
 ): Promise<void> {
   const kept = (await readJsonLines(path)).filter(keep);
-  await writeJsonLines(path, kept);
+  const bytes = new TextEncoder().encode(kept.map(toLine).join(""));
+  await replaceFile(path, (file) => writeAll(file, bytes));
 }
 
 async function readWholeLines(path: string): Promise<string[]> {
@@ -82,18 +59,6 @@ async function readWholeLines(path: string): Promise<string[]> {
     throw error;
   }
   return text.slice(0, text.lastIndexOf("\n") + 1).split("\n").slice(0, -1);
-}
-
-/** Lines in pieces of some size: each write costs a way to another thread and back. */
-function* encodePieces(values: Iterable<unknown>): Generator<Uint8Array> {
-  let text = "";
-  for (const value of values) {
-    text += toLine(value);
-    if (text.length < PIECE) continue;
-    yield new TextEncoder().encode(text);
-    text = "";
-  }
-  yield new TextEncoder().encode(text);
 }
 
 function toLine(value: unknown): string {

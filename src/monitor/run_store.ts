@@ -4,7 +4,6 @@ import {
   appendJsonLine,
   filterJsonLines,
   readJsonLines,
-  writeJsonLines,
 } from "./_json_lines.ts";
 import { replaceFile, writeAll } from "./_replace_file.ts";
 import type { Evaluation, StepRecord } from "./events.ts";
@@ -13,13 +12,12 @@ import { explainWrite } from "./explain_write.ts";
 const CONFIG = "config.yaml";
 const METRICS = "metrics.jsonl";
 const EVALUATIONS = "evaluations.jsonl";
-const EPISODES = "episodes";
 const CHECKPOINTS = "checkpoints";
 const LOCK = "lock";
 
 /**
  * A run's directory: the resolved configuration, one line a step in `metrics.jsonl`, one line an
- * evaluation in `evaluations.jsonl`, every episode in `episodes/`, and `checkpoints/`.
+ * evaluation in `evaluations.jsonl`, and `checkpoints/`. Records write their file beside these.
  *
  * Whatever moment the program is killed at, the directory can be reopened. One process at a time
  * holds it; the lock ends with the process.
@@ -42,11 +40,10 @@ export class RunStore implements Disposable {
    */
   static async create(directory: string, config: string): Promise<RunStore> {
     await RunStore.checkNew(directory);
-    await explainWrite(directory, async () => {
-      for (const folder of [EPISODES, CHECKPOINTS]) {
-        await Deno.mkdir(join(directory, folder), { recursive: true });
-      }
-    });
+    await explainWrite(
+      directory,
+      () => Deno.mkdir(join(directory, CHECKPOINTS), { recursive: true }),
+    );
     return await RunStore.#open(directory, config);
   }
 
@@ -114,31 +111,11 @@ export class RunStore implements Disposable {
     await appendJsonLine(this.#path(EVALUATIONS), evaluation);
   }
 
-  /**
-   * Records the episodes of a step: one JSON object a line, the token tree included.
-   *
-   * @param kind `"train"`, or the kind of evaluation: `"sampled"`, `"greedy"`.
-   * @returns Seconds that this thread was at work on it.
-   */
-  async writeEpisodes(
-    step: number,
-    kind: string,
-    episodes: Iterable<unknown>,
-  ): Promise<number> {
-    const name = `${String(step).padStart(6, "0")}-${kind}.jsonl`;
-    return await writeJsonLines(this.#path(EPISODES, name), episodes);
-  }
-
   /** Forgets what happened after `step`, and any half-written line. */
   async cutAfter(step: number): Promise<void> {
     const keep = (record: unknown) => (record as { step: number }).step <= step;
     await filterJsonLines(this.#path(METRICS), keep);
     await filterJsonLines(this.#path(EVALUATIONS), keep);
-    for await (const { name } of Deno.readDir(this.#path(EPISODES))) {
-      if (parseInt(name) > step || name.endsWith(".tmp")) {
-        await Deno.remove(this.#path(EPISODES, name));
-      }
-    }
   }
 
   /** Lets another process have the directory. */
@@ -146,8 +123,8 @@ export class RunStore implements Disposable {
     this.#lock.close();
   }
 
-  #path(...parts: string[]): string {
-    return join(this.directory, ...parts);
+  #path(name: string): string {
+    return join(this.directory, name);
   }
 }
 

@@ -20,7 +20,6 @@ export type {
   Normalisation,
 } from "./build_batch.ts";
 export { TokenTree } from "./token_tree.ts";
-export type { RecordedJson, TokenTreeJson } from "./token_tree.ts";
 export { untrainableReason } from "./untrainable_reason.ts";
 export type {
   BranchCause,

@@ -14,23 +14,6 @@ const SAMPLED = 1;
 /** A node above it was sampled by some call. */
 const FOLLOWS_SAMPLE = 2;
 
-/** A token tree as JSON: each call with the tokens it added, in order of recording. */
-export interface TokenTreeJson {
-  /** In order of recording. */
-  readonly calls: readonly RecordedJson[];
-}
-
-/** A call of `TokenTreeJson`; `path` holds the tokens it added below the node `after`. */
-export interface RecordedJson
-  extends Omit<Recorded, "leaf" | "added" | "logprobs"> {
-  /** Node that the new tokens follow, −1 at a root; the leaf where the call added none. */
-  readonly after: number;
-  /** Token ids that the call added. */
-  readonly path: readonly number[];
-  /** Null where the engine gave no number. */
-  readonly logprobs: readonly (number | null)[];
-}
-
 /**
  * Every call of one episode, as the engine saw it, with each shared prefix stored once.
  *
@@ -189,39 +172,6 @@ export class TokenTree {
     return Uint32Array.from(path.reverse());
   }
 
-  /** The tree as JSON, for the run's record. */
-  toJSON(): TokenTreeJson {
-    const tokens = this.tokens;
-    let next = 0;
-    const calls = this.calls.map(({ leaf, added, logprobs, ...call }) => {
-      const first = next;
-      next += added;
-      return {
-        ...call,
-        after: added > 0 ? this.parents[first]! : leaf,
-        path: Array.from(tokens.subarray(first, next)),
-        logprobs: Array.from(logprobs, shortest),
-      };
-    });
-    return { calls };
-  }
-
-  /** The tree that `toJSON` wrote. */
-  static fromJSON(json: TokenTreeJson): TokenTree {
-    const tree = new TokenTree();
-    for (const { after, path, logprobs, ...call } of json.calls) {
-      let leaf = after;
-      for (const token of path) leaf = tree.#trie.add(leaf, token);
-      tree.#keep({
-        ...call,
-        leaf,
-        added: path.length,
-        logprobs: Float32Array.from(logprobs, (logprob) => logprob ?? NaN),
-      });
-    }
-    return tree;
-  }
-
   /** Where the walk of a new call begins: below the call it extends, or above the roots. */
   #start(call: Call): { node: number; shared: number } {
     const base = call.extends && this.#calls.get(call.extends.call);
@@ -296,9 +246,4 @@ function checkToken(token: number, call: string): void {
       TOKEN_LIMIT - 1
     })`,
   );
-}
-
-/** The shortest decimal that reads back as the same float32; null for NaN and the infinities. */
-function shortest(value: number): number | null {
-  return Number.isFinite(value) ? Number(value.toPrecision(9)) : null;
 }

@@ -51,11 +51,6 @@ export class MessageTree {
     this.#calls.set(call, { prompt, reply: this.#child(prompt, reply) });
   }
 
-  /** Nothing: an episode written as JSON has its token tree, which says the same exactly. */
-  toJSON(): undefined {
-    return undefined;
-  }
-
   #child(parent: number, message: ChatMessage): number {
     let children = this.#children.get(parent);
     if (children === undefined) this.#children.set(parent, children = []);

@@ -3,6 +3,7 @@ import type { Job } from "../../src/backbone/mod.ts";
 import type { Config } from "../../src/config/mod.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import { type RunEvent, RunStore } from "../../src/monitor/mod.ts";
+import { RecordWriter } from "../../src/monitor/records/mod.ts";
 import { deriveSeed, type Task, TaskCursor } from "../../src/reader/mod.ts";
 import type { Episode, Group } from "../../src/rollout/mod.ts";
 import { TokenTree } from "../../src/tracker/mod.ts";
@@ -26,6 +27,13 @@ export interface BigramProcess extends Disposable {
   readonly policy: Bigram;
   readonly engine: BigramEngine;
   readonly job: Job;
+}
+
+/** Opens the records of a run; each token is named by its id. */
+export function openRecords(folder: string): Promise<RecordWriter> {
+  return RecordWriter.open(folder, {
+    tokenText: (id) => ({ bytes: Uint8Array.of(id), special: false }),
+  });
 }
 
 /** Opens a run in a new folder; `set` are lines as for `--set`. */

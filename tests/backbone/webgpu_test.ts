@@ -10,9 +10,15 @@ import type {
   RunEvent,
   StepRecord,
 } from "../../src/monitor/mod.ts";
+import { RecordReader } from "../../src/monitor/records/mod.ts";
 import { FailureBudgetError } from "../../src/rollout/mod.ts";
-import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
-import { type BigramProcess, bigramRun } from "./_bigram_job.ts";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertTrue,
+} from "../assert.ts";
+import { type BigramProcess, bigramRun, openRecords } from "./_bigram_job.ts";
 
 function train({ policy, engine, job }: BigramProcess) {
   return new WebGpuBackbone({ policy, engine }).run(job);
@@ -134,16 +140,17 @@ Deno.test("WebGpuBackbone.run() saves what was trained before episodes failed", 
     if (options.step < 3) return groups;
     throw new FailureBudgetError(groups, { budget: 0, total: 12 });
   };
+  await using records = await openRecords(run.folder);
   await assertRejects(
-    () => train({ ...process, job: { ...process.job, rollout } }),
+    () => train({ ...process, job: { ...process.job, records, rollout } }),
     FailureBudgetError,
   );
   assertEquals(
     await latestCheckpoint(process.job.store.checkpoints),
     join(run.folder, "checkpoints", "step-000002"),
   );
-  const recorded = join(run.folder, "episodes", "000003-train.jsonl");
-  assertEquals((await Deno.readTextFile(recorded)).split("\n").length, 13);
+  using reader = new RecordReader(run.folder);
+  assertEquals(reader.episodes({ from: 3 }).total, 12);
 });
 
 Deno.test("WebGpuBackbone.run() ends where the engine serves other weights", async () => {
@@ -368,7 +375,8 @@ Deno.test("WebGpuBackbone leaves out of training what is older than allowed, and
     const stuck = calls++ % 2 === 0; // a server that was never told of the update
     return stuck ? { ...generation, policyVersion: 0 } : generation;
   };
-  await train(process);
+  await using records = await openRecords(run.folder);
+  await train({ ...process, job: { ...process.job, records } });
   const steps = await process.job.store.steps();
   assertEquals(
     steps.map(({ tooStaleTokens }) => tooStaleTokens),
@@ -377,8 +385,12 @@ Deno.test("WebGpuBackbone leaves out of training what is older than allowed, and
   assertTrue(
     steps.slice(1).every(({ tokensTrained }) => tokensTrained as number <= 6),
   );
-  const recorded = join(run.folder, "episodes", "000002-train.jsonl");
-  assertTrue(
-    (await Deno.readTextFile(recorded)).includes("1 policy versions ago"),
+  using reader = new RecordReader(run.folder);
+  const [first] = reader.episodes({
+    ...{ from: 2, to: 2, having: ["untrainable"], limit: 1 },
+  }).rows;
+  assertMatch(
+    reader.episode(Number(first!.id))!.calls[0]!.untrainable!,
+    /1 policy versions ago/,
   );
 });

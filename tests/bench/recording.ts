@@ -7,10 +7,11 @@
  *
  * @module
  */
+import process from "node:process";
 import { quickstartConfig } from "../../src/cli/quickstart.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import { train } from "../../src/launcher/mod.ts";
-import { RunStore, type StepRecord } from "../../src/monitor/mod.ts";
+import type { StepRecord } from "../../src/monitor/mod.ts";
 import { RecordWriter } from "../../src/monitor/records/mod.ts";
 import {
   generateGroups,
@@ -32,6 +33,8 @@ interface Step {
   readonly settled: boolean;
   /** Since the step before was told of: its own stages, and its row. */
   readonly milliseconds: number;
+  /** What all threads of the process computed meanwhile. */
+  readonly cpu: number;
   /** Of those, the time after its stages: its row, and turning to the next step. */
   readonly row: number;
   readonly seconds: StepRecord["seconds"];
@@ -64,22 +67,40 @@ async function benchQuickstart(): Promise<void> {
     })),
   ));
   // The same steps of the runs of a pair have the same episodes.
-  const differences = runs.flatMap((steps, run) =>
-    steps.flatMap(({ recorded, settled, milliseconds }, at) => {
-      if (!recorded || !settled) return [];
+  const pairs = runs.flatMap((steps, run) =>
+    steps.flatMap((step, at) => {
       const other = runs[run % 2 === 0 ? run + 1 : run - 1]![at]!;
-      return [100 * (milliseconds / other.milliseconds - 1)];
+      return step.recorded && step.settled ? [[step, other] as const] : [];
     })
   );
-  const average = mean(differences);
-  const variance = differences.reduce((sum, x) => sum + (x - average) ** 2, 0) /
-    (differences.length - 1);
-  console.log(table("a recorded step against the same one that is not, %", [{
-    steps: differences.length,
-    median: median(differences).toFixed(2),
-    mean: average.toFixed(2),
-    "standard error": Math.sqrt(variance / differences.length).toFixed(2),
-  }]));
+  console.log(
+    table(`${pairs.length} recorded steps against the same ones that are not`, [
+      differenceRow("ms", pairs, (step) => step.milliseconds),
+      differenceRow("CPU ms", pairs, (step) => step.cpu),
+    ]),
+  );
+}
+
+/** What recording adds to something of a step. */
+function differenceRow(
+  what: string,
+  pairs: readonly (readonly [recorded: Step, plain: Step])[],
+  of: (step: Step) => number,
+): Row {
+  const shares = pairs.map(([recorded, plain]) =>
+    100 * (of(recorded) / of(plain) - 1)
+  );
+  const average = mean(shares);
+  const variance = shares.reduce((sum, x) => sum + (x - average) ** 2, 0) /
+    (shares.length - 1);
+  return {
+    what,
+    recorded: mean(pairs.map(([step]) => of(step))).toFixed(1),
+    not: mean(pairs.map(([, step]) => of(step))).toFixed(1),
+    "median %": median(shares).toFixed(2),
+    "mean %": average.toFixed(2),
+    "standard error": Math.sqrt(variance / shares.length).toFixed(2),
+  };
 }
 
 /**
@@ -101,6 +122,7 @@ async function runQuickstart(phase: number): Promise<Step[]> {
     });
     const steps: Step[] = [];
     let before: number | undefined;
+    let cpuBefore = process.cpuUsage();
     let done = 0;
     const isRecorded = (step: number) =>
       Math.floor((step - 1) / BLOCK) % 2 === phase;
@@ -115,13 +137,16 @@ async function runQuickstart(phase: number): Promise<Step[]> {
         show(event) {
           if (event.event !== "step") return;
           const now = performance.now();
+          const { user, system } = process.cpuUsage(cpuBefore);
+          cpuBefore = process.cpuUsage();
           if (before !== undefined) {
             const { seconds, step } = event;
             const recorded = isRecorded(step);
             const settled = isRecorded(step - 1) === recorded;
             const milliseconds = now - before;
             const row = milliseconds - 1000 * seconds.total!;
-            steps.push({ recorded, settled, milliseconds, row, seconds });
+            const cpu = (user + system) / 1000;
+            steps.push({ recorded, settled, milliseconds, cpu, row, seconds });
           }
           before = now;
           done = event.step;
@@ -164,24 +189,17 @@ function mean(values: readonly number[]): number {
 async function benchBatch(): Promise<void> {
   const shape = { steps: 60, groups: 32, groupSize: 8, padding: 416 };
   const { groups, findScores } = generateGroups(1, shape);
-  const episodes = groups.flatMap(({ episodes }) => episodes);
   const folder = await Deno.makeTempDir();
   const timed: Record<string, number[]> = {};
   try {
-    using store = await RunStore.create(`${folder}/run`, "");
     await using writer = await RecordWriter.open(folder, { tokenText });
     for (let step = 1; step <= 20; step++) {
-      await clocked("lines, from begin to end", async () => {
-        const seconds = await store.writeEpisodes(step, "train", episodes);
-        note("lines, at work", 1000 * seconds);
-      });
       await clocked("records, from begin to end", async () => {
         const batch = { step, kind: "train" as const, groups, findScores };
         note("records, at work", 1000 * await writer.writeBatch(batch));
       });
       await clocked("the step's row", async () => {
         const record = generateRecord(step, groups, shape);
-        await store.appendStep(record);
         await writer.writeStep(record);
       });
     }

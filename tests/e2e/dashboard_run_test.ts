@@ -78,31 +78,29 @@ async function checkRecords(run: string): Promise<void> {
   assertEquals(series.evaluations.map(({ step }) => step), [0, STEPS]);
   assertMatch(reader.about().config, /batch_tasks: 4/);
 
-  const text = await Deno.readTextFile(
-    join(run, "episodes", "000002-train.jsonl"),
-  );
-  const written = text.trim().split("\n").map((line) => JSON.parse(line));
   const { rows } = reader.episodes({
     ...{ from: 2, to: 2, kind: "train" },
     ...{ sort: "id", order: "asc", limit: 500 },
   });
-  assertEquals(rows.length, written.length);
+  const rewards = rows.flatMap(({ reward }) => reward ?? []).map(Number);
+  const mean = rewards.reduce((sum, reward) => sum + reward, 0) /
+    rewards.length;
+  assertTrue(Math.abs(mean - metrics[1].reward) < 1e-6);
   const gaps: number[] = [];
-  rows.forEach(({ id }, at) => {
-    const { calls, messages, reward, query } = reader.episode(Number(id))!;
+  for (const { id } of rows) {
+    const { calls, messages, query } = reader.episode(Number(id))!;
     assertEquals([messages[0]!.role, messages[0]!.content], ["user", query]);
     assertEquals(messages[calls[0]!.replyMessage!]!.role, "assistant");
-    assertEquals(reward, written[at].reward);
-    assertEquals(
-      calls.map(({ path }) => path),
-      written[at].tree.calls.map(({ path }: { path: number[] }) => path),
-    );
+    const texts = reader.tokens(calls[0]!.path);
+    const prompt = calls[0]!.path.slice(0, calls[0]!.prompt)
+      .map((token) => new TextDecoder().decode(texts.get(token)!.bytes));
+    assertTrue(prompt.join("").includes(query));
     for (const { trainer, logprobs } of calls) {
       trainer?.forEach((value, at) =>
         gaps.push(Math.abs(value! - logprobs[at]!))
       );
     }
-  });
+  }
   // Engine and trainer hold the same weights, so at every token they nearly agree.
   assertTrue(gaps.length > 0);
   assertTrue(Math.max(...gaps) < 0.05, `a gap of ${Math.max(...gaps)}`);

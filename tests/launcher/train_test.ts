@@ -4,6 +4,7 @@ import { type Config, loadConfig } from "../../src/config/mod.ts";
 import { DataError, UserError } from "../../src/errors.ts";
 import { evaluate, train } from "../../src/launcher/mod.ts";
 import type { RunEvent, View } from "../../src/monitor/mod.ts";
+import { RecordReader } from "../../src/monitor/records/mod.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
 
 const QUICKSTART = fileURLToPath(
@@ -71,14 +72,11 @@ Deno.test("train() leaves a run that evaluate() can measure", async () => {
       "step",
       "done",
     ]);
-    const episodes = await Deno.readTextFile(
-      join(run, "episodes", "000001-train.jsonl"),
-    );
-    const [episode] = episodes.split("\n").map((line) =>
-      line && JSON.parse(line)
-    );
-    assertEquals(episode.group, "step-1/0");
-    assertTrue(episode.tree.calls[0].logprobs.length > 0);
+    using reader = new RecordReader(run);
+    const { rows: [first] } = reader.episodes({ kind: "train", order: "asc" });
+    const { name, calls } = reader.episode(Number(first!.id))!;
+    assertEquals(name, "step-1/0/0");
+    assertTrue(calls[0]!.logprobs.length > 0);
 
     const model = join(run, "checkpoints", "latest");
     const measured = await evaluate(
@@ -144,15 +142,17 @@ Deno.test("train() rolls out ahead of the update, and is stopped and resumed as 
 
     const metrics = await linesOf(join(run, "metrics.jsonl"));
     assertEquals(metrics.map(({ step }) => step), [1, 2, 3, 4]);
+    using reader = new RecordReader(run);
     for (const { step, tooStaleTokens } of metrics) {
       assertEquals(tooStaleTokens, 0);
-      const file = `${String(step).padStart(6, "0")}-train.jsonl`;
-      const episodes = await linesOf(join(run, "episodes", file));
-      assertEquals(episodes.length, 16);
+      const { rows, total } = reader.episodes({ from: step, to: step });
+      assertEquals(total, 16);
       const newest = Number(metrics[step - 2]?.policyVersion ?? 0);
       const before = Number(metrics[step - 3]?.policyVersion ?? 0);
-      for (const call of episodes.flatMap(({ tree }) => tree.calls)) {
-        assertTrue([newest, before].includes(call.policyVersion));
+      for (const { id } of rows) {
+        for (const { version } of reader.episode(Number(id))!.calls) {
+          assertTrue([newest, before].includes(version));
+        }
       }
     }
   });

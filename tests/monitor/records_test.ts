@@ -7,6 +7,7 @@ import {
   ScoreBook,
 } from "../../src/monitor/records/mod.ts";
 import { compareRuns } from "../../src/monitor/report/mod.ts";
+import type { Group } from "../../src/rollout/mod.ts";
 import { TokenTree } from "../../src/tracker/mod.ts";
 import { algorithm, update } from "../../src/trainer/mod.ts";
 import {
@@ -81,7 +82,7 @@ Deno.test("RecordReader finds every token that RecordWriter was given", () =>
     const task = {
       id: "t",
       query: "1 + 1?",
-      metadata: {},
+      metadata: { answer: 2 },
       split: "train" as const,
     };
     const episode = {
@@ -165,6 +166,7 @@ Deno.test("RecordReader finds every token that RecordWriter was given", () =>
     assertEquals([found.parts, found.metadata, found.log], [{ format: 0.5 }, {
       judge: "good",
     }, "hello"]);
+    assertEquals(found.taskMetadata, { answer: 2 });
     assertEquals(reader.tokens([3]).get(3), tokenText(3));
     assertEquals(reader.shared(1), [
       { from: 0, to: 2, places: [1] },
@@ -388,27 +390,29 @@ Deno.test("RecordWriter.open() says that another version wrote the records", () 
     );
   }));
 
-Deno.test("RecordWriter goes on with records of before calls named their adapters, and RecordReader reads them", () =>
+Deno.test("RecordWriter goes on with records of the first version, and RecordReader reads them", () =>
   withFolder(async (folder) => {
     const options = { steps: 1, groups: 1, groupSize: 1 };
     await generateRun(folder, options);
     const database = new DatabaseSync(join(folder, "records.sqlite"));
     database.exec(
-      "ALTER TABLE calls DROP COLUMN adapter; PRAGMA user_version = 1",
+      `ALTER TABLE calls DROP COLUMN adapter; ALTER TABLE groups DROP COLUMN metadata;
+       PRAGMA user_version = 1`,
     );
     database.close();
-    const adaptersOf = (episode: number) => {
+    const foundOf = (id: number) => {
       using reader = new RecordReader(folder);
-      return reader.episode(episode)!.calls.map(({ adapter }) => adapter);
+      const { calls, taskMetadata } = reader.episode(id)!;
+      return [new Set(calls.map(({ adapter }) => adapter)), taskMetadata];
     };
-    const before = adaptersOf(1);
-    assertEquals(new Set(before), new Set([null]));
+    assertEquals(foundOf(1), [new Set([null]), {}]);
     {
       await using writer = await RecordWriter.open(folder, { tokenText });
       await writeStep(writer, 2, options);
     }
-    assertEquals(adaptersOf(1), before);
-    assertEquals(new Set(adaptersOf(2)), new Set([null]));
+    assertEquals(foundOf(1), [new Set([null]), {}]);
+    const [{ task }] = generateGroups(2, options).groups as [Group];
+    assertEquals(foundOf(2), [new Set([null]), task.metadata]);
   }));
 
 Deno.test("RecordReader and RecordWriter name a file that is damaged, or no database", () =>

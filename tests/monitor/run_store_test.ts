@@ -19,14 +19,13 @@ function record(step: number): StepRecord {
   return { step, reward: step / 10, success: 0, seconds: { total: 1 } };
 }
 
-Deno.test("RunStore keeps configuration, steps and episodes", async () => {
+Deno.test("RunStore keeps configuration and steps", async () => {
   await withFolder(async (folder) => {
     const run = join(folder, "run");
     {
       using store = await RunStore.create(run, "seed: 1\n");
       await store.appendStep(record(1));
       await store.appendStep({ ...record(2), loss: NaN });
-      await store.writeEpisodes(2, "train", [{ id: "a" }, { id: "b" }]);
     }
     using store = await RunStore.reopen(run, "seed: 2\n");
     const config = await Deno.readTextFile(join(run, "config.yaml"));
@@ -35,32 +34,20 @@ Deno.test("RunStore keeps configuration, steps and episodes", async () => {
       record(1),
       { ...record(2), loss: null },
     ]);
-    const episodes = join(run, "episodes", "000002-train.jsonl");
-    assertEquals(
-      await Deno.readTextFile(episodes),
-      '{"id":"a"}\n{"id":"b"}\n',
-    );
   });
 });
 
 Deno.test("RunStore.cutAfter() forgets later steps and a half-written line", async () => {
   await withFolder(async (folder) => {
     using store = await RunStore.create(folder, "");
-    for (const step of [1, 2, 3]) {
-      await store.appendStep(record(step));
-      await store.writeEpisodes(step, "train", []);
-    }
+    for (const step of [1, 2, 3]) await store.appendStep(record(step));
     const metrics = join(folder, "metrics.jsonl");
     await Deno.writeTextFile(metrics, '{"step":4,"rew', { append: true });
-    await Deno.writeTextFile(join(folder, "episodes", "000002-x.tmp"), "");
     assertEquals((await store.steps()).length, 3);
 
     await store.cutAfter(2);
     await store.appendStep(record(3));
     assertEquals(await store.steps(), [record(1), record(2), record(3)]);
-    const names = [...Deno.readDirSync(join(folder, "episodes"))]
-      .map(({ name }) => name).sort();
-    assertEquals(names, ["000001-train.jsonl", "000002-train.jsonl"]);
   });
 });
 

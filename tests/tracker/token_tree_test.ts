@@ -263,23 +263,6 @@ Deno.test("timelines() never trains an end of turn that was rendered, not sample
   assertEquals([...timeline!.trained], [0, 0, 1, 0, 0, 1, 1]);
 });
 
-Deno.test("toJSON() survives a round trip, branches and failures included", () => {
-  const tree = new TokenTree();
-  tree.record(call("a", [1, 2], [3, 4], { logprobs: [-0.1, -1 / 3] }));
-  tree.record(call("b", [1, 2, 3, 4, 5], [6], { agent: "critic" }));
-  tree.record(call("c", [1, 2], [3, 7], { logprobs: [-1, NaN] }));
-  tree.record(call("d", [1, 2], [3, 4]));
-  tree.record(call("e", [1, 2], []));
-  const copy = TokenTree.fromJSON(JSON.parse(JSON.stringify(tree)));
-  assertEquals(copy.calls, tree.calls);
-  assertEquals(copy.tokens, tree.tokens);
-  assertEquals(copy.parents, tree.parents);
-  assertEquals(copy.timelines(), tree.timelines());
-  // The copy goes on as the original would.
-  const next = call("f", [1, 2, 3, 4, 8], [9]);
-  assertEquals(copy.record(next), tree.record(next));
-});
-
 Deno.test("record() holds a hundred thousand tokens in a chain and in a fan", () => {
   const chain = new TokenTree();
   const long = Array.from({ length: 100_000 }, (_, at) => at % 1000);

@@ -54,9 +54,3 @@ Deno.test("MessageTree tells messages apart by what their fields hold, in whatev
   tree.record("d", { messages: [user, shuffled], reply: second });
   assertEquals(tree.nodes.map(({ parent }) => parent), [-1, 0, 0, 0, 1]);
 });
-
-Deno.test("MessageTree leaves no trace where an episode is written as JSON", () => {
-  const tree = new MessageTree();
-  tree.record("a", { messages: [user], reply: first });
-  assertEquals(JSON.stringify({ messages: tree, reward: 1 }), '{"reward":1}');
-});

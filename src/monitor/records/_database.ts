@@ -4,11 +4,12 @@ import { UserError } from "../../errors.ts";
 import schema from "./_schema.sql" with { type: "text" };
 
 /** Changes with the tables; a file of another version is not read, but for those in `UPGRADES`. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** What makes the tables of an earlier version those of the next; without it they can be read all the same. */
 const UPGRADES: ReadonlyMap<number, string> = new Map([
-  [1, "ALTER TABLE calls ADD COLUMN adapter TEXT; PRAGMA user_version = 2"],
+  [1, "ALTER TABLE calls ADD COLUMN adapter TEXT"],
+  [2, "ALTER TABLE groups ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'"],
 ]);
 
 /** File of the records in a run directory. */
@@ -34,9 +35,13 @@ export function openForWriting(directory: string): DatabaseSync {
         database.exec(`${schema}; PRAGMA user_version = ${VERSION}`);
       });
     }
-    const upgrade = UPGRADES.get(versionOf(database));
-    if (upgrade) transact(database, () => database.exec(upgrade));
     checkVersion(database, path);
+    for (let version = versionOf(database); version < VERSION; version++) {
+      const upgrade = `${UPGRADES.get(version)}; PRAGMA user_version = ${
+        version + 1
+      }`;
+      transact(database, () => database.exec(upgrade));
+    }
     return database;
   } catch (error) {
     database.close();

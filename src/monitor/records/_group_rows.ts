@@ -67,6 +67,7 @@ export class GroupRowMaker {
         spread: rewards.length === 0
           ? null
           : Math.max(...rewards) - Math.min(...rewards),
+        metadata: JSON.stringify(task.metadata),
       },
       episodes: episodes.map((episode) => ({
         episode: { step, kind, ...episodeRow(episode, findScores) },

@@ -78,6 +78,8 @@ export interface EpisodeDetail {
   readonly place: number;
   readonly task: string;
   readonly query: string;
+  /** What the task came with: the right answer, perhaps. */
+  readonly taskMetadata: Readonly<Record<string, unknown>>;
   readonly reward: Value;
   readonly success: boolean;
   readonly attempts: number;
@@ -99,11 +101,12 @@ export function readEpisode(
   id: number,
 ): EpisodeDetail | undefined {
   const row = database.prepare(
-    `SELECT e.*, t.name, t.error, t.parts, t.metadata, t.log, g.query FROM episodes e
-     JOIN episode_texts t ON t.episode = e.id JOIN groups g ON g.id = e."group"
-     WHERE e.id = ?`,
+    `SELECT e.*, t.name, t.error, t.parts, t.metadata, t.log FROM episodes e
+     JOIN episode_texts t ON t.episode = e.id WHERE e.id = ?`,
   ).get(id);
   if (row === undefined) return undefined;
+  const group = database.prepare("SELECT * FROM groups WHERE id = ?")
+    .get(Number(row.group))!;
   return {
     id,
     name: String(row.name),
@@ -112,7 +115,8 @@ export function readEpisode(
     group: Number(row.group),
     place: Number(row.place),
     task: String(row.task),
-    query: String(row.query),
+    query: String(group.query),
+    taskMetadata: JSON.parse(String(group.metadata ?? "{}")),
     reward: row.reward as Value,
     success: row.success === 1,
     attempts: Number(row.attempts),

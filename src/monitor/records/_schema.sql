@@ -40,7 +40,8 @@ CREATE TABLE groups (
   solved INTEGER NOT NULL,
   failed INTEGER NOT NULL,
   reward REAL,
-  spread REAL
+  spread REAL,
+  metadata TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX groups_by_step ON groups (step);
 
