@@ -29,6 +29,9 @@ export interface SentencePieceLayout {
  * Reads the normalizer, pre_tokenizer and decoder of a SentencePiece-like `tokenizer.json`, in the forms that
  * `transformers` has written for Llama and Mistral.
  *
+ * The file is what counts, as for `transformers` 4 and, with Mistral's models, 5. For Llama's models 5 takes vocabulary
+ * and merges alone and puts a Metaspace of its own before them, which differs next to added tokens.
+ *
  * @throws {ModelError} If a step is none of theirs, with its name.
  */
 export function sentencePieceLayout(

@@ -118,7 +118,8 @@ export class Tokenizer {
   }
 
   /**
-   * Text of `ids`; bytes that are not UTF-8 become U+FFFD.
+   * Text of `ids`; bytes that are not UTF-8 become U+FFFD, as the Encoding Standard has it. (With byte tokens Hugging Face
+   * writes one for each byte of a run that is not UTF-8 as a whole, whole characters of it included.)
    *
    * @throws {RangeError} If an id is not a natural number.
    */

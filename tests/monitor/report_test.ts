@@ -49,6 +49,16 @@ Deno.test("episodeReport() shows every call's tokens, the sampled ones apart", (
     );
   }));
 
+Deno.test("episodeReport() puts characters of several tokens together, and shows the bytes of those in colour", () =>
+  withRuns((run) => {
+    assertMatch(episodeReport(run, run.episode(3)!), "[2J⟨U+202E⟩<|im_end|>›");
+    const coloured = episodeReport(run, run.episode(3)!, { color: true })
+      // deno-lint-ignore no-control-regex -- colours are control characters
+      .replaceAll(/\x1b\[[\d;]*m/g, "");
+    assertMatch(coloured, "⟨e2⟩⟨80⟩⟨ae⟩");
+    assertTrue(!coloured.includes("\ufffd"));
+  }));
+
 Deno.test("reports hand a terminal nothing that a model wrote for it to obey", () =>
   withRuns((run) => {
     const texts = [runReport(run), episodeReport(run, run.episode(3)!)];

@@ -3,11 +3,12 @@ import type { Episode } from "../../rollout/mod.ts";
 import type { Recorded, TokenTree } from "../../tracker/mod.ts";
 import type { MessageTree, SessionRequest } from "../../tuner/mod.ts";
 import type { BranchAccount, CallAccount, TokenAccount } from "./types.ts";
+import { hexOf } from "../report/_text.ts";
 import { callVerdict } from "./_verdict.ts";
 
 /** What calls are explained with. */
 interface CallAccountsOptions {
-  readonly tokenizer: Pick<Tokenizer, "decode"> | undefined;
+  readonly tokenizer: Pick<Tokenizer, "wholeText" | "tokenBytes"> | undefined;
   readonly requests: readonly SessionRequest[];
 }
 
@@ -16,8 +17,10 @@ export function callAccounts(
   { tree, messages }: Pick<Episode, "tree" | "messages">,
   { tokenizer, requests }: CallAccountsOptions,
 ): CallAccount[] {
-  const textOf = (id: number) =>
-    tokenizer?.decode([id], { continues: true }) ?? `#${id}`;
+  const textOf = (id: number) => {
+    if (tokenizer === undefined) return `#${id}`;
+    return tokenizer.wholeText(id) ?? `⟨${hexOf(tokenizer.tokenBytes(id))}⟩`;
+  };
   const tokens = new Continuations(tree);
   const talk = new Talk(messages);
   return tree.calls.map((call, at) => {

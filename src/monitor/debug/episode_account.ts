@@ -9,7 +9,7 @@ import { learningVerdict } from "./_verdict.ts";
 /** What an account is made with. */
 export interface EpisodeAccountOptions {
   /** What token ids stand for; absent where that is not known. */
-  readonly tokenizer?: Pick<Tokenizer, "decode"> | undefined;
+  readonly tokenizer?: Pick<Tokenizer, "wholeText" | "tokenBytes"> | undefined;
   /** The episode's requests at the gateway. @default none */
   readonly requests?: readonly SessionRequest[] | undefined;
 }

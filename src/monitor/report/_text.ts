@@ -39,3 +39,9 @@ export function table(
     ).join("  ").trimEnd()
   );
 }
+
+/** Bytes that are no whole characters, as the dashboard writes them. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
+    .join(" ");
+}

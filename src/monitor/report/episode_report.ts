@@ -4,7 +4,7 @@ import type {
   EpisodeDetail,
   RecordReader,
 } from "../records/mod.ts";
-import { type Paint, paintOf, short } from "./_text.ts";
+import { hexOf, type Paint, paintOf, short } from "./_text.ts";
 
 /** Colours of the 256 from a likely token to an unlikely one, as backgrounds. */
 const SHADES = [0, 17, 18, 19, 20, 21];
@@ -21,10 +21,7 @@ export function episodeReport(
   const paint = paintOf(color);
   const { task, step, place, reward, error, calls, metadata } = episode;
   const texts = reader.tokens(calls.flatMap(({ path }) => path));
-  const textOf = (id: number) => {
-    const bytes = texts.get(id)?.bytes ?? new Uint8Array();
-    return visible(new TextDecoder().decode(bytes)).replaceAll("⏎", "⏎\n");
-  };
+  const bytesOf = (id: number) => texts.get(id)?.bytes ?? new Uint8Array();
   return [
     paint("bold", `${readable(task)}, step ${step}, episode ${place}`),
     error === null
@@ -37,7 +34,7 @@ export function episodeReport(
     ...calls.flatMap((call, number) => [
       "",
       headOf(call, number, paint),
-      callText(call, { textOf, paint, color }),
+      callText(call, { bytesOf, paint, color }),
     ]),
   ].join("\n");
 }
@@ -80,24 +77,42 @@ function headOf(call: CallDetail, number: number, paint: Paint): string {
 /** The tokens that a call added; without colour, sampled ones stand between `‹` and `›`. */
 function callText(
   { path, sampled, logprobs }: CallDetail,
-  { textOf, paint, color }: {
-    readonly textOf: (id: number) => string;
+  { bytesOf, paint, color }: {
+    readonly bytesOf: (id: number) => Uint8Array;
     readonly paint: Paint;
     readonly color: boolean;
   },
 ): string {
   const from = Math.max(0, path.length - sampled);
-  const prompt = path.slice(0, from).map(textOf).join("");
-  const reply = path.slice(from).map((id, at) => {
+  // Characters of several tokens are put together, but where each token has a colour of its own.
+  const wholeText = (ids: readonly number[]) =>
+    lineText(Uint8Array.from(ids.flatMap((id) => [...bytesOf(id)])));
+  const prompt = paint("dim", wholeText(path.slice(0, from)));
+  if (!color) return `${prompt}‹${wholeText(path.slice(from))}›`;
+  return prompt + path.slice(from).map((id, at) => {
     const logprob = logprobs[sampled - path.length + from + at] ?? 0;
     const level = Math.min(
       SHADES.length - 1,
       Math.floor(-logprob / SHADE_NATS),
     );
-    const text = textOf(id);
-    return color && level > 0
-      ? `\x1b[48;5;${SHADES[level]};97m${text}\x1b[0m`
-      : text;
+    const text = tokenText(bytesOf(id));
+    return level > 0 ? `\x1b[48;5;${SHADES[level]};97m${text}\x1b[0m` : text;
   }).join("");
-  return paint("dim", prompt) + (color ? reply : `‹${reply}›`);
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A token's text, or its bytes where they are a part of a character. */
+function tokenText(bytes: Uint8Array): string {
+  try {
+    UTF8.decode(bytes);
+  } catch {
+    return `⟨${hexOf(bytes)}⟩`;
+  }
+  return lineText(bytes);
+}
+
+function lineText(bytes: Uint8Array): string {
+  return visible(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes))
+    .replaceAll("⏎", "⏎\n");
 }

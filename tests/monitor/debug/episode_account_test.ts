@@ -10,7 +10,9 @@ import { assertEquals, assertMatch, assertTrue } from "../../assert.ts";
 import { TestFolder } from "../../config/_files.ts";
 
 const tokenizer = {
-  decode: (ids: readonly number[]) => ids.map((id) => `<${id}>`).join(""),
+  // The id 0xe6 stands for the first byte of a longer character.
+  wholeText: (id: number) => id === 0xe6 ? undefined : `<${id}>`,
+  tokenBytes: (id: number) => Uint8Array.of(id),
 };
 
 /** A call of two sampled tokens. */
@@ -125,6 +127,15 @@ Deno.test("episodeAccount() goes by the messages of calls without token ids", ()
     "goes on from call 1 by its messages",
   ]);
   assertMatch(verdicts[2]!, "would branch by its messages: message 1 is not");
+});
+
+Deno.test("episodeAccount() shows the bytes of tokens that are no whole characters", () => {
+  const sampled = { tokens: [8, 0xe6], logprobs: [-1, -1] };
+  const { calls } = episodeAccount(
+    episode([call("a", [1], sampled)]),
+    { tokenizer },
+  );
+  assertEquals(calls[0]!.tokens.map(({ text }) => text), ["<8>", "⟨e6⟩"]);
 });
 
 Deno.test("accountReport() shows each message once, and the logprobs of tokens in doubt", () => {
