@@ -1,6 +1,6 @@
 /**
  * What recording costs a training step: a batch of 256 episodes of 512 tokens, and the quickstart, in
- * pairs of runs. A run records five steps, and then five not, and so on; where the one of a pair
+ * pairs of runs. A run records three steps, and then three not, and so on; where the one of a pair
  * records, the other does not.
  *
  *     deno run -A tests/bench/recording.ts [PAIRS] [STEPS]
@@ -20,15 +20,17 @@ import {
 } from "../monitor/_generated_run.ts";
 import { median, type Row, table } from "./_report.ts";
 
-const PAIRS = Number(Deno.args[0] ?? 2);
-const STEPS = Number(Deno.args[1] ?? 60);
+const PAIRS = Number(Deno.args[0] ?? 1);
+const STEPS = Number(Deno.args[1] ?? 180);
 
 /** Steps that are recorded, or not, in a row. */
-const BLOCK = 5;
+const BLOCK = 3;
 
 /** A step of the quickstart. */
 interface Step {
   readonly recorded: boolean;
+  /** Number of the block it belongs to, from 0. */
+  readonly block: number;
   /** Whether the one before was as this one: what was written is put on the disk in the step after. */
   readonly settled: boolean;
   /** Since the step before was told of: its own stages, and its row. */
@@ -66,40 +68,53 @@ async function benchQuickstart(): Promise<void> {
       ])),
     })),
   ));
-  // The same steps of the runs of a pair have the same episodes.
-  const pairs = runs.flatMap((steps, run) =>
-    steps.flatMap((step, at) => {
-      const other = runs[run % 2 === 0 ? run + 1 : run - 1]![at]!;
-      return step.recorded && step.settled ? [[step, other] as const] : [];
-    })
-  );
-  console.log(
-    table(`${pairs.length} recorded steps against the same ones that are not`, [
-      differenceRow("ms", pairs, (step) => step.milliseconds),
-      differenceRow("CPU ms", pairs, (step) => step.cpu),
-    ]),
-  );
+  console.log(table("what recording adds to a step", [
+    costRow("ms", runs, (step) => step.milliseconds),
+    costRow("CPU ms", runs, (step) => step.cpu),
+  ]));
 }
 
-/** What recording adds to something of a step. */
-function differenceRow(
+/**
+ * How much more something is of recorded steps. The same steps of the runs of a pair have the same
+ * episodes, so one that is recorded is compared with the same one that is not. Which of the runs
+ * records changes from block to block, so that two neighbouring blocks together tell nothing of how
+ * the machine drifts: each two of them are one sample.
+ */
+function costRow(
   what: string,
-  pairs: readonly (readonly [recorded: Step, plain: Step])[],
+  runs: readonly (readonly Step[])[],
   of: (step: Step) => number,
 ): Row {
-  const shares = pairs.map(([recorded, plain]) =>
-    100 * (of(recorded) / of(plain) - 1)
-  );
+  const samples: { readonly share: number; readonly more: number }[] = [];
+  for (let run = 0; run < runs.length; run += 2) {
+    const pairs = runs[run]!.flatMap((step, at) => {
+      const other = runs[run + 1]![at]!;
+      if (!step.settled) return [];
+      const [recorded, plain] = step.recorded ? [step, other] : [other, step];
+      return [{ block: step.block, recorded: of(recorded), plain: of(plain) }];
+    });
+    const blocks = Map.groupBy(pairs, ({ block }) => block >> 1);
+    for (const both of blocks.values()) {
+      if (both.length < 2 * (BLOCK - 1)) continue;
+      samples.push({
+        share: 100 *
+          mean(both.map(({ recorded, plain }) => Math.log(recorded / plain))),
+        more: mean(both.map(({ recorded, plain }) => recorded - plain)),
+      });
+    }
+  }
+  const shares = samples.map(({ share }) => share);
   const average = mean(shares);
   const variance = shares.reduce((sum, x) => sum + (x - average) ** 2, 0) /
     (shares.length - 1);
   return {
     what,
-    recorded: mean(pairs.map(([step]) => of(step))).toFixed(1),
-    not: mean(pairs.map(([, step]) => of(step))).toFixed(1),
+    samples: shares.length,
     "median %": median(shares).toFixed(2),
     "mean %": average.toFixed(2),
     "standard error": Math.sqrt(variance / shares.length).toFixed(2),
+    "more, median": median(samples.map(({ more }) => more)).toFixed(1),
+    "more, mean": mean(samples.map(({ more }) => more)).toFixed(1),
   };
 }
 
@@ -124,8 +139,8 @@ async function runQuickstart(phase: number): Promise<Step[]> {
     let before: number | undefined;
     let cpuBefore = process.cpuUsage();
     let done = 0;
-    const isRecorded = (step: number) =>
-      Math.floor((step - 1) / BLOCK) % 2 === phase;
+    const blockOf = (step: number) => Math.floor((step - 1) / BLOCK);
+    const isRecorded = (step: number) => blockOf(step) % 2 === phase;
     const monitor = {
       ...config.monitor,
       get episodes() {
@@ -142,11 +157,20 @@ async function runQuickstart(phase: number): Promise<Step[]> {
           if (before !== undefined) {
             const { seconds, step } = event;
             const recorded = isRecorded(step);
-            const settled = isRecorded(step - 1) === recorded;
+            const block = blockOf(step);
+            const settled = blockOf(step - 1) === block;
             const milliseconds = now - before;
             const row = milliseconds - 1000 * seconds.total!;
             const cpu = (user + system) / 1000;
-            steps.push({ recorded, settled, milliseconds, cpu, row, seconds });
+            steps.push({
+              recorded,
+              block,
+              settled,
+              milliseconds,
+              cpu,
+              row,
+              seconds,
+            });
           }
           before = now;
           done = event.step;
