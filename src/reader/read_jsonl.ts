@@ -1,4 +1,5 @@
 import { DataError } from "../errors.ts";
+import { fetchReason } from "../fetch_reason.ts";
 import { closest } from "./_closest.ts";
 
 /** One row of a JSONL file. */
@@ -115,7 +116,7 @@ async function fetchBytes(url: URL): Promise<Uint8Array> {
     response = await fetch(url);
   } catch (cause) {
     throw new DataError(
-      `${url}: cannot reach the server: ${(cause as Error).message}`,
+      `${url}: cannot reach the server: ${fetchReason(cause)}`,
       { cause },
     );
   }

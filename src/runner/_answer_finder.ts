@@ -1,3 +1,5 @@
+import { parseAnswer } from "./_parse_answer.ts";
+
 /** Characters of a line that are kept; a longer one is no answer. */
 const MAX_LINE = 64 * 2 ** 20;
 
@@ -16,13 +18,13 @@ export class AnswerFinder {
     this.#keep(text.slice(0, first));
     const pending = this.#take();
     this.#answer = lastAnswer(text, { from: first + 1, to: end }) ??
-      parseAnswer(pending) ?? this.#answer;
+      answerOf(pending) ?? this.#answer;
     this.#keep(text.slice(end + 1));
   }
 
   /** The last answer, once all of the text is there; undefined where there is none. */
   end(): unknown {
-    return parseAnswer(this.#take()) ?? this.#answer;
+    return answerOf(this.#take()) ?? this.#answer;
   }
 
   #keep(text: string): void {
@@ -45,21 +47,21 @@ function lastAnswer(
 ): unknown {
   for (let end = to; end > from;) {
     const start = Math.max(text.lastIndexOf("\n", end - 1) + 1, from);
-    const answer = parseAnswer(text.slice(start, end));
+    const answer = answerOf(text.slice(start, end));
     if (answer !== undefined) return answer;
     end = start - 1;
   }
   return undefined;
 }
 
-/** An answer as JSON, or a reward that Python's JSON writes and no other reads; any other line is none. */
-function parseAnswer(line: string): unknown {
-  const number = /^\s*(-?\d[\d.eE+-]*|NaN|-?Infinity)\s*$/.exec(line);
-  if (!number && !/^\s*\{.*\}\s*$/.test(line)) return undefined;
+/** An answer, a number or an object; any other line is none. */
+function answerOf(line: string): unknown {
+  const number = /^\s*(-?\d[\d.eE+-]*)\s*$/.exec(line);
+  if (number) return Number(number[1]);
+  if (!/^\s*(?:NaN|-?Infinity|\{.*\})\s*$/.test(line)) return undefined;
   try {
-    return number ? Number(number[1]) : JSON.parse(line);
+    return parseAnswer(line);
   } catch {
-    const endless = /"reward"\s*:\s*(NaN|-?Infinity)\b/.exec(line);
-    return endless ? { reward: Number(endless[1]) } : undefined;
+    return undefined;
   }
 }

@@ -3,10 +3,14 @@ import { show } from "./fenced/_show.ts";
 import { UsageError } from "./fenced/_usage_error.ts";
 import type { EpisodeOutcome } from "./types.ts";
 
-/** What is said where nobody gave a reward. */
-export const NO_REWARD =
-  "The workflow returned no reward, and there is no judge: return a number or " +
-  "{ reward: number }, or set judge.path or judge.name in the YAML";
+/**
+ * What is said where nobody gave a reward.
+ *
+ * @param how How such a workflow gives one.
+ */
+export function noReward(how: string): string {
+  return `The workflow returned no reward, and there is no judge: ${how}, or set judge.path or judge.name in the YAML`;
+}
 
 /**
  * What a workflow or a judge returned, as an object; a number alone is a reward.

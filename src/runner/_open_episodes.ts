@@ -17,6 +17,7 @@ export interface Offer {
 
 /** The episodes of a run that agents come for. */
 export class OpenEpisodes implements OutsideWorkflow {
+  readonly rewarding = 'end the episode with it, as in {"reward": 1}';
   readonly #waiting = new Set<Offer>();
   readonly #claimed = new Map<string, Offer>();
   /** Agents that wait for an episode. */

@@ -1,6 +1,6 @@
 import { EpisodeError, type EpisodeStage } from "../errors.ts";
 import { cancelled } from "./_cancelled.ts";
-import { checkOutput, NO_REWARD, toOutcome } from "./_check_output.ts";
+import { checkOutput, noReward, toOutcome } from "./_check_output.ts";
 import { Places } from "./_places.ts";
 import { UsageError } from "./fenced/_usage_error.ts";
 import type { EpisodeJob, EpisodeResult, EpisodeRunner } from "./types.ts";
@@ -19,6 +19,8 @@ export interface OutsidePlay {
 
 /** A workflow that runs outside of this program. */
 export interface OutsideWorkflow {
+  /** How it gives a reward, as an order to its author. */
+  readonly rewarding: string;
   /**
    * Runs one episode.
    *
@@ -105,7 +107,10 @@ export class OutsideRunner implements EpisodeRunner, AsyncDisposable {
       return { kind: "finished", outcome: toOutcome(output, reward), log };
     }
     const { judge } = this.#options;
-    if (judge === undefined) throw new EpisodeError("workflow", NO_REWARD);
+    if (judge === undefined) {
+      const { rewarding } = this.#options.workflow;
+      throw new EpisodeError("workflow", noReward(rewarding));
+    }
     const { task, endpoint, signal, displaced, onProgress } = job;
     const result = await judge.run({
       task,

@@ -1,4 +1,6 @@
 import { EpisodeError } from "../errors.ts";
+import { fetchReason } from "../fetch_reason.ts";
+import { parseAnswer } from "./_parse_answer.ts";
 import {
   type OutsidePlay,
   OutsideRunner,
@@ -23,7 +25,7 @@ export interface HttpRunnerOptions {
 const MAX_ANSWER = 64 * 2 ** 20;
 
 /** Characters of a refusal that are told. */
-const MAX_REFUSAL = 2000;
+const MAX_REFUSAL = 500;
 
 /** Runs episodes at a service: the task and endpoint in, the reward out; see `workflowJsonSchemas`. */
 export class HttpRunner extends OutsideRunner {
@@ -35,6 +37,7 @@ export class HttpRunner extends OutsideRunner {
 }
 
 class HttpWorkflow implements OutsideWorkflow {
+  readonly rewarding = 'answer with it, as in {"reward": 1}';
   readonly #url: string;
   readonly #fetch: typeof globalThis.fetch;
 
@@ -50,14 +53,21 @@ class HttpWorkflow implements OutsideWorkflow {
     start();
     const answer = await this.#post(workflowRequest(task, endpoint), signal);
     const text = await this.#read(answer);
+    const words = text.slice(0, MAX_REFUSAL).trim();
+    const place = answer.headers.get("location");
+    if (!answer.ok && place !== null) {
+      throw this.#failure(
+        `answered ${answer.status}, a redirection: set workflow.url to ${place}`,
+      );
+    }
     if (!answer.ok) {
-      const words = text.slice(0, MAX_REFUSAL).trim();
       throw this.#failure(`answered ${answer.status}${words && `: ${words}`}`);
     }
+    if (words === "") throw this.#failure("answered nothing");
     try {
-      return JSON.parse(text);
+      return parseAnswer(text);
     } catch (cause) {
-      throw this.#failure("answered something that is not JSON", cause);
+      throw this.#failure(`answered what is not JSON: ${words}`, cause);
     }
   }
 
@@ -67,11 +77,12 @@ class HttpWorkflow implements OutsideWorkflow {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(body),
+        // A POST that is redirected mostly arrives as a GET, without the task.
+        redirect: "manual",
         signal,
       });
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw this.#failure(`cannot be reached: ${reason}`, cause);
+      throw this.#failure(`cannot be reached: ${fetchReason(cause)}`, cause);
     }
   }
 

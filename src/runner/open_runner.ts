@@ -1,8 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { EpisodeError } from "../errors.ts";
-import { checkOutput, NO_REWARD } from "./_check_output.ts";
+import { checkOutput, noReward } from "./_check_output.ts";
 import { type Offer, OpenEpisodes } from "./_open_episodes.ts";
 import { OutsideRunner } from "./_outside_runner.ts";
+import { parseAnswer } from "./_parse_answer.ts";
 import { UsageError } from "./fenced/_usage_error.ts";
 import type { EpisodeRunner } from "./types.ts";
 import { workflowRequest } from "./workflow_protocol.ts";
@@ -15,7 +16,7 @@ export interface OpenRunnerOptions {
   readonly judge?: EpisodeRunner & AsyncDisposable;
 }
 
-const PATH = /^\/v1\/episodes(?:\/([\w-]+)\/(end|abort))?$/;
+const PATH = /^\/v1\/episodes(?:\/([\w-]+)\/(end|abort))?\/?$/;
 
 /** Seconds that a claim waits for an episode, unless it says otherwise, and at most. */
 const WAIT_SECONDS = 20;
@@ -47,12 +48,17 @@ export class OpenRunner extends OutsideRunner {
   /** Answers a request of the session API; undefined if it is none. */
   async handle(request: Request): Promise<Response | undefined> {
     const match = PATH.exec(new URL(request.url).pathname);
-    if (match === null || request.method !== "POST") return undefined;
+    if (match === null) return undefined;
+    if (request.method !== "POST") {
+      return refusal(405, "The session API takes POST requests");
+    }
     const [, id, verb] = match;
     const offer = id === undefined ? undefined : this.#episodes.claimed(id);
     const keys = [this.#key, offer?.job.endpoint.apiKey];
     if (!presents(request, keys.filter((key) => key !== undefined))) {
-      return refusal(401, "This key does not open the session API");
+      const ended = id === undefined ? "" : `, or episode ${id} has ended`;
+      const message = `This key does not open the session API${ended}`;
+      return refusal(401, message);
     }
     const body = await readBody(request);
     if (body === undefined) {
@@ -84,7 +90,7 @@ export class OpenRunner extends OutsideRunner {
     try {
       const { reward } = checkOutput(body, "workflow");
       if (reward === undefined && !this.#isJudged) {
-        return refusal(400, NO_REWARD);
+        return refusal(400, noReward(this.#episodes.rewarding));
       }
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -111,10 +117,10 @@ async function readBody(request: Request): Promise<Body | undefined> {
   const text = await request.text().catch(() => "null");
   if (text.trim() === "") return {};
   try {
-    const body = JSON.parse(text);
+    const body = parseAnswer(text);
     const isObject = typeof body === "object" && body !== null &&
       !Array.isArray(body);
-    return isObject ? body : undefined;
+    return isObject ? body as Body : undefined;
   } catch {
     return undefined;
   }

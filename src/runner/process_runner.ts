@@ -37,6 +37,8 @@ export class ProcessRunner extends OutsideRunner {
 }
 
 class ProcessWorkflow implements OutsideWorkflow {
+  readonly rewarding =
+    'write it as the last line of standard output, such as {"reward": 1}';
   readonly #options: ProcessRunnerOptions;
 
   constructor(options: ProcessRunnerOptions) {

@@ -3,7 +3,7 @@ import { UserError } from "../errors.ts";
 import { chatBodies } from "./_endpoint_request.ts";
 import { type EndpointReply, readReply } from "./endpoint_reply.ts";
 import { refusedByEndpoint } from "./_endpoint_error.ts";
-import { fetchReason } from "./_fetch_reason.ts";
+import { fetchReason } from "../fetch_reason.ts";
 import { ApiError } from "./api_error.ts";
 import type { ChatPiece } from "./chat_completion.ts";
 import type { ChatRequest } from "./chat_request.ts";

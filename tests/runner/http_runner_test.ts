@@ -49,6 +49,9 @@ Deno.test("HttpRunner tells what went wrong at the service", async () => {
   const answers = [
     () => new Response("no such agent", { status: 500 }),
     () => new Response("<html>"),
+    () => new Response(""),
+    () => new Response('{"reward": NaN}'),
+    () => Response.redirect("http://127.0.0.1:9/other", 302),
     () => Response.json({ reward: null, success: 1 }),
     () =>
       new Response(
@@ -62,7 +65,10 @@ Deno.test("HttpRunner tells what went wrong at the service", async () => {
   for (
     const words of [
       "answered 500: no such agent",
-      "is not JSON",
+      "what is not JSON: <html>",
+      "answered nothing",
+      "NaN as reward: it must be a finite number",
+      "answered 302, a redirection: set workflow.url to http://127.0.0.1:9/other",
       "1 as success|null as reward",
       "answered more than 67108864 bytes",
     ]
@@ -76,6 +82,27 @@ Deno.test("HttpRunner tells what went wrong at the service", async () => {
   assertMatch(
     failure(await play(nowhere, task("x")), "workflow"),
     "http://127.0.0.1:9/play cannot be reached",
+  );
+});
+
+Deno.test("HttpRunner tells why a service cannot be reached, and how it is to give its reward", async () => {
+  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  const hangsUp = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(1024));
+  })();
+  await using rude = new HttpRunner({ url: `http://127.0.0.1:${port}` });
+  assertMatch(
+    failure(await play(rude, task("x")), "workflow"),
+    "cannot be reached: connection closed before message completed",
+  );
+  await hangsUp;
+  await using service = serve(() => Response.json({ score: 1 }));
+  await using runner = new HttpRunner({ url: service.url });
+  assertMatch(
+    failure(await play(runner, task("x")), "workflow"),
+    'no judge: answer with it, as in {"reward": 1}, or set judge.path',
   );
 });
 

@@ -85,6 +85,35 @@ Deno.test("OpenRunner hands an episode to the agent that claims it, and takes it
     body: { reward: 1 },
   });
   assertEquals(again.status, 404);
+  const twice = await sessions.post(`/${claimed.id}/end`, {
+    body: { reward: 0.5 },
+    key: "k",
+  });
+  assertEquals(twice.status, 401);
+  assertMatch(twice.body.error.message, `episode ${claimed.id} has ended`);
+});
+
+Deno.test("OpenRunner says which method it takes, and what is wrong with a reward that is no number", async () => {
+  const runner = new OpenRunner({ key: "run-key" });
+  await using _ = runner;
+  const url = "http://127.0.0.1/v1/episodes";
+  assertEquals((await runner.handle(new Request(url)))!.status, 405);
+  assertEquals(await runner.handle(new Request(`${url}s`)), undefined);
+  const running = play(runner, task("x"));
+  const ask = (path: string, body: string) =>
+    runner.handle(
+      new Request(url + path, {
+        method: "POST",
+        headers: { Authorization: "Bearer run-key" },
+        body,
+      }),
+    );
+  const { id } = await (await ask("/", "{}"))!.json();
+  const refused = (await ask(`/${id}/end`, '{"reward": NaN}'))!;
+  assertEquals(refused.status, 400);
+  assertMatch((await refused.json()).error.message, "NaN as reward");
+  assertEquals((await ask(`/${id}/end/`, '{"reward": 1}'))!.status, 200);
+  assertEquals(finished(await running).reward, 1);
 });
 
 Deno.test("OpenRunner has agents wait for episodes, each served once", async () => {

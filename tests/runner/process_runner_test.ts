@@ -126,7 +126,10 @@ Deno.test("ProcessRunner tells what a program that fails said, and what is missi
     "sh ended with exit code 3: first\nBoom: no luck",
   );
   await using silent = shell("echo hello");
-  assertMatch(failure(await play(silent, task("x")), "workflow"), "no reward");
+  assertMatch(
+    failure(await play(silent, task("x")), "workflow"),
+    'no reward, and there is no judge: write it as the last line of standard output, such as {"reward": 1}',
+  );
   await using odd = shell(`echo '{"reward": "high"}'`);
   assertMatch(
     failure(await play(odd, task("x")), "workflow"),

@@ -1,4 +1,5 @@
 import { ModelError } from "../../errors.ts";
+import { fetchReason } from "../../fetch_reason.ts";
 import type { HubSettings } from "./hub_settings.ts";
 
 /** A model at one revision. */
@@ -173,7 +174,7 @@ export class HubClient {
       return await this.#fetch(url, { ...init, signal: silent.signal });
     } catch (cause) {
       throw new HubUnreachable(
-        `Cannot reach ${url.origin}: ${(cause as Error).message}`,
+        `Cannot reach ${url.origin}: ${fetchReason(cause)}`,
         { cause },
       );
     } finally {

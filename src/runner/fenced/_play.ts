@@ -1,6 +1,6 @@
 import type { JudgeFunction, WorkflowOutput } from "../../judge/mod.ts";
 import type { Task } from "../../reader/mod.ts";
-import { checkOutput, NO_REWARD, toOutcome } from "../_check_output.ts";
+import { checkOutput, noReward, toOutcome } from "../_check_output.ts";
 import type { EpisodeOutcome, Tuner, WorkflowFunction } from "../types.ts";
 import { UsageError } from "./_usage_error.ts";
 
@@ -36,7 +36,9 @@ export async function play(
   );
   if (output.reward !== undefined) return toOutcome(output, output.reward);
   if (judge === undefined) {
-    throw new UsageError(NO_REWARD);
+    throw new UsageError(
+      noReward("return a number or { reward: number }"),
+    );
   }
   onJudge();
   const judged = checkOutput(await judge(task, output), "judge");
