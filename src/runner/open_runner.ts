@@ -56,9 +56,7 @@ export class OpenRunner extends OutsideRunner {
     const offer = id === undefined ? undefined : this.#episodes.claimed(id);
     const keys = [this.#key, offer?.job.endpoint.apiKey];
     if (!presents(request, keys.filter((key) => key !== undefined))) {
-      const ended = id === undefined ? "" : `, or episode ${id} has ended`;
-      const message = `This key does not open the session API${ended}`;
-      return refusal(401, message);
+      return refusal(401, wrongKey(request, id));
     }
     const body = await readBody(request);
     if (body === undefined) {
@@ -124,6 +122,14 @@ async function readBody(request: Request): Promise<Body | undefined> {
   } catch {
     return undefined;
   }
+}
+
+function wrongKey({ headers }: Request, id: string | undefined): string {
+  if (!headers.has("authorization")) {
+    return "The session API wants its key: send Authorization: Bearer KEY";
+  }
+  const ended = id === undefined ? "" : `, or episode ${id} has ended`;
+  return `This key does not open the session API${ended}`;
 }
 
 function presents(request: Request, keys: readonly string[]): boolean {

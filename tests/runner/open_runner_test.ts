@@ -99,6 +99,9 @@ Deno.test("OpenRunner says which method it takes, and what is wrong with a rewar
   const url = "http://127.0.0.1/v1/episodes";
   assertEquals((await runner.handle(new Request(url)))!.status, 405);
   assertEquals(await runner.handle(new Request(`${url}s`)), undefined);
+  const bare = (await runner.handle(new Request(url, { method: "POST" })))!;
+  assertEquals(bare.status, 401);
+  assertMatch((await bare.json()).error.message, "Authorization: Bearer KEY");
   const running = play(runner, task("x"));
   const ask = (path: string, body: string) =>
     runner.handle(
