@@ -119,5 +119,6 @@ function discardRest(incoming: IncomingMessage): void {
 
 function urlOf({ address, port }: AddressInfo): string {
   if (address === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (address === "::") return `http://[::1]:${port}`;
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
