@@ -1,7 +1,11 @@
 import { UserError } from "../errors.ts";
 import { episodeAnswer } from "../monitor/dashboard/mod.ts";
 import { readRecords, RecordReader } from "../monitor/records/mod.ts";
-import { episodeReport, runReport } from "../monitor/report/mod.ts";
+import {
+  episodeReport,
+  runReport,
+  worstEpisodes,
+} from "../monitor/report/mod.ts";
 import type { Args } from "./args.ts";
 
 /** `astuner inspect`: a run, a step or an episode, on the terminal. */
@@ -31,15 +35,20 @@ function answer(reader: RecordReader, args: Args): string {
       ? JSON.stringify(episode)
       : episodeReport(reader, episode, { color });
   }
-  const last = reader.lastStep();
-  if (step !== undefined && step > last) {
-    throw new UserError(
-      `There is no step ${step} in ${directory}: the last is ${last}`,
-    );
-  }
+  if (step !== undefined) checkStep(reader, step);
   return args.has("json")
     ? JSON.stringify(runAnswer(reader, step, worst))
     : runReport(reader, { ...(step !== undefined && { step }), worst, color });
+}
+
+/** @throws {UserError} If there is no such step. */
+function checkStep(reader: RecordReader, step: number): void {
+  const last = reader.lastStep();
+  if (step >= 1 && step <= last) return;
+  throw new UserError(
+    `There is no step ${step} in ${reader.directory}: ` +
+      (last === 0 ? "none is done yet" : `they are 1 to ${last}`),
+  );
 }
 
 function runAnswer(
@@ -51,14 +60,7 @@ function runAnswer(
   return {
     step: at,
     series: reader.series({ from: at, to: at }),
-    worst: reader.episodes({
-      from: at,
-      to: at,
-      kind: "train",
-      sort: "reward",
-      order: "asc",
-      limit: worst,
-    }).rows,
+    worst: worstEpisodes(reader, at, worst).rows,
     ...(step === undefined && { health: reader.health() }),
   };
 }

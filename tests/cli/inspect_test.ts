@@ -8,7 +8,7 @@ Deno.test("inspect and compare say what is missing or damaged, in one line", asy
     await generateRun(folder, { steps: 2, groups: 2, groupSize: 2 });
     const late = await runCli(["inspect", folder, "--step", "9"]);
     assertEquals(late.code, 2);
-    assertMatch(late.stderr, /^There is no step 9 in .*: the last is 2\n$/);
+    assertMatch(late.stderr, /^There is no step 9 in .*: they are 1 to 2\n$/);
     const path = `${folder}/records.sqlite`;
     await Deno.writeFile(path, (await Deno.readFile(path)).fill(0xaa, 4096));
     for (

@@ -45,6 +45,7 @@ const WORDS = [
   "tool",
   "arguments",
   "name",
+  `<img src=x onerror="globalThis.owned = 1">`,
 ];
 
 /** What the tokens of a generated run stand for: bytes, some words, and two marks. */
@@ -83,12 +84,14 @@ export interface GeneratedRunOptions {
   readonly groups?: number;
   /** @default {8} */
   readonly groupSize?: number;
-  /** Stands in tasks, tool names, messages, logs and errors. @default {""} */
+  /** Stands in every name and text that a model, an agent, a judge or a task brings. @default {""} */
   readonly hostile?: string;
   /** @default {{}} */
   readonly retention?: Retention;
   /** @default {1} */
   readonly seed?: number;
+  /** Whether each agent is trained in an adapter of its own. @default {false} */
+  readonly adapters?: boolean;
   /** Sampled tokens that each episode has beside its words. @default {0} */
   readonly padding?: number;
 }
@@ -109,12 +112,13 @@ export async function generateRun(
   directory: string,
   options: GeneratedRunOptions,
 ): Promise<void> {
+  const { hostile = "" } = options;
   await Deno.mkdir(directory, { recursive: true });
   await using writer = await RecordWriter.open(directory, {
     tokenText,
     about: {
-      model: "tiny-qwen",
-      config: `name: generated\nseed: ${
+      model: `tiny-qwen${hostile}`,
+      config: `name: generated${hostile}\nseed: ${
         options.seed ?? 1
       }\ntrain:\n  steps: ${options.steps}\n  learning_rate: 0.00${
         options.seed ?? 1
@@ -261,7 +265,7 @@ function episode(
     const name = `${calls++}`;
     tree.record({
       id: name,
-      agent,
+      agent: `${agent}${hostile}`,
       prompt,
       tokens,
       logprobs: tokens.map(() => -(random() ** (2 + 4 * skill)) * 4),
@@ -291,7 +295,7 @@ function episode(
     role: "assistant",
     content: "",
     tool_calls: [{
-      id: "call_1",
+      id: `call_1${hostile}`,
       type: "function",
       function: {
         name: `calculator${hostile}`,
@@ -308,7 +312,7 @@ function episode(
   const tool: ChatMessage = {
     role: "tool",
     content: `${a - b}`,
-    tool_call_id: "call_1",
+    tool_call_id: `call_1${hostile}`,
   };
   const history = [...solver, asked, tool];
   const cut = random() < 0.08;
@@ -328,7 +332,7 @@ function episode(
     {
       ...(cut && { finishReason: "length" as const }),
       ...(random() < 0.05 &&
-        { untrainable: "12 tokens came with 11 logprobs" }),
+        { untrainable: `12 tokens came with 11 logprobs${hostile}` }),
     },
   );
   if (random() < 0.3) {
@@ -349,12 +353,13 @@ function episode(
     reward: failed ? NaN : (solved ? 1 : 0) + (cut ? -0.2 : 0),
     success: !failed && solved,
     metadata: failed ? {} : {
+      ...(hostile !== "" && { [hostile]: hostile }),
       answer: solved ? a - b : a + b,
       judge: `${
         solved ? "The number is right" : "The number is wrong: added instead"
       }${hostile}`,
     },
-    metrics: { correct: Number(solved), format: cut ? 0 : 1 },
+    metrics: { [`correct${hostile}`]: Number(solved), format: cut ? 0 : 1 },
     log: `episode ${id}\n${hostile}`,
     ...(failed &&
       {
@@ -382,6 +387,7 @@ export function generateRecord(
   groups: readonly Group[],
   options: GeneratedRunOptions,
 ): StepRecord {
+  const { hostile = "" } = options;
   const random = seeded(step);
   const skill = skillAt(step, options);
   const episodes = groups.flatMap(({ episodes }) => episodes);
@@ -432,7 +438,19 @@ export function generateRecord(
     tooStaleTokens: 0,
     learningRate: 0.001 * Math.min(1, step / 5),
     policyVersion: step,
-    workflow: { calculator: 0.4 + 0.5 * skill },
+    ...(options.adapters && {
+      agents: Object.fromEntries(
+        ["planner", "solver"].flatMap((agent, at) =>
+          Object.entries({
+            loss: wave - 0.01 * at,
+            entropy: (1.2 - 0.3 * at) * (1 - 0.8 * skill) + wave,
+            gradNorm: 0.5 + 0.2 * at + wave,
+            logprobGapMean: 0.004 + 0.001 * at,
+          }).map(([name, value]) => [`${agent}${hostile}.${name}`, value])
+        ),
+      ),
+    }),
+    workflow: { [`calculator${hostile}`]: 0.4 + 0.5 * skill },
     seconds: {
       rollout: 1.4 + random() * 0.4,
       update: 0.7 + random() * 0.2,

@@ -1,11 +1,11 @@
 import type { Context } from "../../deps/hono.ts";
 
-/** Names under which a machine reaches itself. */
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+/** Names under which a machine reaches itself, as they stand in a URL or behind `--host`. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
 
 /** Whether an address is reached from this machine alone. */
 export function isLoopback(host: string): boolean {
-  return LOOPBACK.has(host) || host === "::1" || host.startsWith("127.");
+  return LOOPBACK.test(host);
 }
 
 /** A token that nobody guesses. */
@@ -27,7 +27,7 @@ export function refuse(
 ): Response | undefined {
   const url = new URL(req.url);
   if (token === undefined) {
-    if (LOOPBACK.has(url.hostname)) return undefined;
+    if (isLoopback(url.hostname)) return undefined;
     return new Response(`This dashboard is not at ${url.host}`, {
       status: 403,
     });

@@ -6,6 +6,9 @@ const POLL_MS = 400;
 /** Milliseconds after which a silent connection is given a sign of life. */
 const HEARTBEAT_MS = 15_000;
 
+/** Most events that wait for a browser; of those that it is too slow for, the latest tell enough. */
+const MOST_WAITING = 1000;
+
 /** One event as the browser receives it. */
 export interface LiveEvent {
   readonly event: string;
@@ -38,6 +41,7 @@ export class Broadcast implements Disposable {
       const listener = (event: LiveEvent | undefined) => {
         if (event === undefined) open = false;
         else queue.push(event);
+        if (queue.length > MOST_WAITING) queue.shift();
         wake.resolve();
       };
       stream.onAbort(() => listener(undefined));
@@ -47,9 +51,12 @@ export class Broadcast implements Disposable {
         HEARTBEAT_MS,
       );
       try {
-        while (open) {
-          for (const event of queue.splice(0)) await stream.writeSSE(event);
-          if (!open) break;
+        while (open || queue.length > 0) {
+          const event = queue.shift();
+          if (event !== undefined) {
+            await stream.writeSSE(event);
+            continue;
+          }
           await wake.promise;
           wake = Promise.withResolvers();
         }
@@ -60,6 +67,13 @@ export class Broadcast implements Disposable {
     });
   }
 
+  /** Tells everybody what is new now, and whether there is anybody. */
+  tellNews(): boolean {
+    if (this.#listeners.size === 0) return false;
+    for (const event of this.#poll()) this.send(event);
+    return true;
+  }
+
   /** Ends all streams. */
   [Symbol.dispose](): void {
     for (const listener of [...this.#listeners]) listener(undefined);
@@ -68,9 +82,7 @@ export class Broadcast implements Disposable {
 
   #add(listener: (event: LiveEvent | undefined) => void): void {
     this.#listeners.add(listener);
-    this.#timer ??= setInterval(() => {
-      for (const event of this.#poll()) this.send(event);
-    }, POLL_MS);
+    this.#timer ??= setInterval(() => this.tellNews(), POLL_MS);
   }
 
   #remove(listener: (event: LiveEvent | undefined) => void): void {

@@ -10,6 +10,9 @@ import { createRoutes, type ShownRun } from "./_routes.ts";
 /** How long open connections may take to end. */
 const GRACE_MS = 1000;
 
+/** How long open pages have to ask for what was recorded last. */
+const LAST_LOOK_MS = 800;
+
 /** The dashboard itself: its HTTP server and its readers, on the thread that calls it. */
 export class DashboardServer implements AsyncDisposable {
   /** What to open: the address, and the token where one is needed. */
@@ -59,8 +62,11 @@ export class DashboardServer implements AsyncDisposable {
     this.#broadcast.send({ event: "run", data: JSON.stringify(event) });
   }
 
-  /** Ends the open connections and closes the records. */
+  /** Lets open pages see how the runs ended, ends the connections and closes the records. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#broadcast.tellNews()) {
+      await new Promise((resolve) => setTimeout(resolve, LAST_LOOK_MS));
+    }
     this.#broadcast[Symbol.dispose]();
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, GRACE_MS);

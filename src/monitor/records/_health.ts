@@ -27,8 +27,12 @@ const STEPS = 20;
 
 /** Looks for what goes wrong silently, in the last steps of a run; the worst first. */
 export function readHealth(database: DatabaseSync): Finding[] {
-  const { step } = database.prepare("SELECT max(step) step FROM steps").get()!;
-  const to = Number(step ?? 0);
+  // A step whose episodes fail is never done, and what it left shows why.
+  const last = [
+    "SELECT step FROM steps ORDER BY step DESC LIMIT 1",
+    "SELECT step FROM episodes WHERE kind = 'train' ORDER BY step DESC LIMIT 1",
+  ].map((sql) => Number(database.prepare(sql).get()?.step ?? 0));
+  const to = Math.max(...last);
   if (to === 0) return [];
   const from = Math.max(1, to - STEPS + 1);
   const window: Window = {

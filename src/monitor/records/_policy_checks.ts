@@ -12,10 +12,13 @@ import { lastToken, placeOf, widestGap } from "./_token_places.ts";
 
 export function equalGroups({ rows }: Window): Finding {
   const [found] = rows(
-    `SELECT count(*) total, sum(spread = 0) equal, sum(spread = 0 AND solved = episodes) easy
+    `SELECT count(spread) total, sum(spread = 0) equal, sum(spread = 0 AND solved = episodes) easy
      FROM groups WHERE kind = 'train' AND step BETWEEN :from AND :to`,
   );
   const { total, equal, easy } = numbers(found, "total", "equal", "easy");
+  if (total === 0) {
+    return unjudged("equal-groups", "No group has rewards to compare");
+  }
   const share = equal / total;
   const about = `${counted(equal)} of ${counted(total)} groups`;
   if (!(share > 0.3)) {
@@ -36,32 +39,39 @@ export function equalGroups({ rows }: Window): Finding {
       `by every episode, the rest by none. Take harder or easier tasks, grade rewards more finely, ` +
       `or let groups without spread be replaced (dapo).`,
     evidence: rows(
-      `SELECT min(e.id) episode, g.task, g.reward FROM groups g JOIN episodes e ON e."group" = g.id
+      `SELECT min(e.id) episode, g.step, g.task, g.reward FROM groups g JOIN episodes e ON e."group" = g.id
        WHERE g.kind = 'train' AND g.spread = 0 AND g.step BETWEEN :from AND :to
        GROUP BY g.id ORDER BY g.id DESC LIMIT ${SHOWN}`,
-    ).map(({ episode, task, reward }) => ({
-      text: `${task}: every reward ${round(reward)}`,
+    ).map(({ episode, step, task, reward }) => ({
+      text: `step ${step}, ${task}: every reward ${round(reward)}`,
       ...lastToken(rows, Number(episode)),
     })),
   };
 }
 
 export function entropy({ rows }: Window): Finding {
-  const { first, last } = ends(rows, "entropy");
-  const about = `Entropy was ${round(first)} nats per token at first and is ${
-    round(last)
-  } now.`;
-  if (Number.isNaN(last) || (last > 0.1 * first && last > 0.02)) {
-    return good(
-      "entropy",
-      "The policy still explores",
-      Number.isNaN(last) ? "Entropy was not recorded." : about,
-    );
+  const courses = coursesOf(rows, "entropy");
+  if (courses.length === 0) {
+    return unjudged("entropy", "Entropy was not recorded");
+  }
+  const collapsed = courses.filter(({ first, last }) =>
+    !(last > 0.1 * first && last > 0.02)
+  );
+  const about = (collapsed.length > 0 ? collapsed : courses).map(
+    ({ whose, first, last }) =>
+      `Entropy${whose} was ${round(first)} nats per token at first and is ${
+        round(last)
+      } now.`,
+  ).join(" ");
+  if (collapsed.length === 0) {
+    return good("entropy", "The policy still explores", about);
   }
   return {
     check: "entropy",
     severity: "warning",
-    title: "Entropy has collapsed",
+    title: `Entropy${
+      collapsed.map(({ whose }) => whose).join(",")
+    } has collapsed`,
     text:
       `${about} Episodes of a group become copies of one another, and learning ends. Lower the ` +
       `learning rate, raise the temperature or clip_high, or reward entropy.`,
@@ -79,7 +89,15 @@ export function entropy({ rows }: Window): Finding {
 }
 
 export function gap({ rows }: Window): Finding {
-  const { first, last } = ends(rows, "logprobGapMean");
+  const courses = coursesOf(rows, "logprobGapMean");
+  const [widest] = courses.toSorted((a, b) => b.last - a.last);
+  if (widest === undefined) {
+    return unjudged(
+      "gap",
+      "The gap between engine and trainer was not recorded",
+    );
+  }
+  const { whose, first, last } = widest;
   const evidence = rows(
     `SELECT id episode, gap_max, step, task FROM episodes WHERE gap_max IS NOT NULL AND step BETWEEN :from AND :to
      ORDER BY gap_max DESC LIMIT ${SHOWN}`,
@@ -89,18 +107,11 @@ export function gap({ rows }: Window): Finding {
     } nats at one token`,
     ...widestGap(rows, Number(row.episode)),
   }));
-  const about = `Engine and trainer differ by ${
+  const about = `Engine and trainer${whose} differ by ${
     round(last)
   } nats per token on average, ${round(first)} at first.`;
-  if (Number.isNaN(last) || last < 0.02 || (last < 0.05 && last < 2 * first)) {
-    return {
-      ...good(
-        "gap",
-        "Engine and trainer agree",
-        Number.isNaN(last) ? "The gap was not recorded." : about,
-      ),
-      evidence,
-    };
+  if (last < 0.02 || (last < 0.05 && last < 2 * first)) {
+    return { ...good("gap", "Engine and trainer agree", about), evidence };
   }
   return {
     check: "gap",
@@ -151,17 +162,65 @@ export function stalePolicy({ rows }: Window): Finding {
   };
 }
 
-/** Means of a metric over the first and the last steps of the run; NaN where it was not recorded. */
-function ends(
-  rows: Window["rows"],
+/** How a metric of one adapter went. */
+interface Course {
+  /** Whose it is, for a sentence: `" of solver"`; nothing for the adapter that agents share. */
+  readonly whose: string;
+  /** Mean over the first steps of the run. */
+  readonly first: number;
+  /** Mean over the last ones. */
+  readonly last: number;
+}
+
+/** Steps that a mean is taken over. */
+const MEAN_STEPS = 5;
+
+/** A metric of each adapter that has it. */
+function coursesOf(rows: Window["rows"], metric: string): Course[] {
+  const [first, last] = (["ASC", "DESC"] as const).map((order) => {
+    const records = rows(
+      `SELECT record FROM steps ORDER BY step ${order} LIMIT ${MEAN_STEPS}`,
+    ).map(({ record }) => JSON.parse(String(record)));
+    return meansOf(records, metric);
+  }) as [Map<string, number>, Map<string, number>];
+  return Array.from(last, ([whose, mean]) => ({
+    whose,
+    first: first.get(whose) ?? mean,
+    last: mean,
+  }));
+}
+
+/** Means of a metric over some steps, by whose it is. */
+function meansOf(
+  records: readonly Readonly<Record<string, unknown>>[],
   metric: string,
-): { readonly first: number; readonly last: number } {
-  const mean = (order: "ASC" | "DESC") => {
-    const [row] = rows(
-      `SELECT avg(value) mean FROM (SELECT json_extract(record, '$.${metric}') value FROM steps
-       ORDER BY step ${order} LIMIT 5)`,
-    );
-    return row?.mean === null ? NaN : Number(row?.mean);
+): Map<string, number> {
+  const values = new Map<string, number[]>();
+  const add = (whose: string, value: unknown) => {
+    if (typeof value !== "number") return;
+    values.set(whose, [...values.get(whose) ?? [], value]);
   };
-  return { first: mean("ASC"), last: mean("DESC") };
+  for (const record of records) {
+    add("", record[metric]);
+    for (const [name, value] of Object.entries(record.agents ?? {})) {
+      const [agent, rest] = splitAtLastDot(name);
+      if (rest === metric) add(` of ${agent}`, value);
+    }
+  }
+  return new Map(
+    values.entries().map(([whose, all]) =>
+      [whose, all.reduce((sum, value) => sum + value, 0) / all.length] as const
+    ),
+  );
+}
+
+function splitAtLastDot(name: string): readonly [string, string] {
+  const dot = name.lastIndexOf(".");
+  return [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** A check that there is nothing to look at for. */
+function unjudged(check: string, title: string): Finding {
+  const text = "No episode was trained on in these steps.";
+  return { check, severity: "note", title, text, evidence: [] };
 }

@@ -1,3 +1,5 @@
+import { readable } from "../dashboard/page/visible.js";
+
 /** Codes of the colours in use. */
 const CODES = {
   bold: 1,
@@ -16,9 +18,26 @@ export function paintOf(color: boolean): Paint {
   return (name, text) => color ? `\x1b[${CODES[name]}m${text}\x1b[0m` : text;
 }
 
-/** A number in three digits; `"-"` where there is none. */
+/** Most characters of a name in a table. */
+const WIDEST = 60;
+
+/** A text on one line, with nothing in it that a terminal would obey. */
+export function inLine(text: string): string {
+  return readable(text).replaceAll("\n", "⏎");
+}
+
+/** A name on one line, its end left out where it is long. */
+export function label(name: string): string {
+  const letters = [...inLine(name)];
+  return letters.length <= WIDEST
+    ? letters.join("")
+    : `${letters.slice(0, WIDEST - 1).join("")}…`;
+}
+
+/** A number in three digits, a whole one in all of its; `"-"` where there is none. */
 export function short(value: unknown): string {
   if (typeof value !== "number" || !Number.isFinite(value)) return "-";
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
   return String(Number(value.toPrecision(3)));
 }

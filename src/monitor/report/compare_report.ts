@@ -1,4 +1,4 @@
-import { paintOf, short, table } from "./_text.ts";
+import { label, paintOf, short, table } from "./_text.ts";
 import type { CompareRow } from "./compare_runs.ts";
 
 /** Two runs as a table: each metric's mean over the last 10 steps, and the difference. */
@@ -11,9 +11,9 @@ export function compareReport(
 ): string {
   const paint = paintOf(color);
   const [head, ...lines] = table([
-    ["metric", ...names, "difference"],
+    ["metric", ...names.map(label), "difference"],
     ...rows.map(({ metric, first, second, difference }) => [
-      metric,
+      label(metric),
       short(first),
       short(second),
       difference === null

@@ -4,7 +4,7 @@ import type {
   EpisodeDetail,
   RecordReader,
 } from "../records/mod.ts";
-import { hexOf, type Paint, paintOf, short } from "./_text.ts";
+import { hexOf, inLine, type Paint, paintOf, short } from "./_text.ts";
 
 /** Colours of the 256 from a likely token to an unlikely one, as backgrounds. */
 const SHADES = [0, 17, 18, 19, 20, 21];
@@ -23,14 +23,14 @@ export function episodeReport(
   const texts = reader.tokens(calls.flatMap(({ path }) => path));
   const bytesOf = (id: number) => texts.get(id)?.bytes ?? new Uint8Array();
   return [
-    paint("bold", `${readable(task)}, step ${step}, episode ${place}`),
+    paint("bold", `${inLine(task)}, step ${step}, episode ${place}`),
     error === null
       ? `reward ${short(reward)}`
       : paint("red", `failed in ${error.stage}: ${readable(error.message)}`),
     readable(episode.query),
     ...(Object.keys(metadata).length === 0
       ? []
-      : [paint("dim", readable(JSON.stringify(metadata)))]),
+      : [paint("dim", inLine(JSON.stringify(metadata)))]),
     ...calls.flatMap((call, number) => [
       "",
       headOf(call, number, paint),
@@ -58,19 +58,19 @@ function headOf(call: CallDetail, number: number, paint: Paint): string {
     ? ""
     : `, gap up to ${short(Math.max(...gaps))}`;
   return [
-    paint("bold", `call ${number} by ${readable(agent)}`),
-    adapter === null ? "" : ` with adapter ${readable(adapter)}`,
+    paint("bold", `call ${number} by ${inLine(agent)}`),
+    adapter === null ? "" : ` with adapter ${inLine(adapter)}`,
     `: ${prompt} prompt tokens (${
       Math.min(shared, prompt)
     } shared), ${sampled} sampled`,
-    `, ${finish}, version ${version}${gap}`,
+    `, ${inLine(finish)}, version ${version}${gap}`,
     branch === null ? "" : paint(
       "yellow",
       `, branch: ${branch.kind} after ${branch.depth} tokens`,
     ),
     untrainable === null
       ? ""
-      : paint("red", `, not trained on: ${readable(untrainable)}`),
+      : paint("red", `, not trained on: ${inLine(untrainable)}`),
   ].join("");
 }
 

@@ -10,5 +10,9 @@
 export { compareReport } from "./compare_report.ts";
 export { type CompareRow, compareRuns } from "./compare_runs.ts";
 export { episodeReport } from "./episode_report.ts";
-export { runReport, type RunReportOptions } from "./run_report.ts";
+export {
+  runReport,
+  type RunReportOptions,
+  worstEpisodes,
+} from "./run_report.ts";
 export { readable } from "../dashboard/page/visible.js";

@@ -1,6 +1,6 @@
-import { readable } from "../dashboard/page/visible.js";
+import type { Evaluation } from "../events.ts";
 import type { EpisodeRow, Finding, RecordReader } from "../records/mod.ts";
-import { type Paint, paintOf, short, table } from "./_text.ts";
+import { inLine, label, type Paint, paintOf, short, table } from "./_text.ts";
 
 /** What a report tells, and how. */
 export interface RunReportOptions {
@@ -51,41 +51,92 @@ export function runReport(
   { step, worst = 5, color = false }: RunReportOptions = {},
 ): string {
   const paint = paintOf(color);
-  const at = step ?? reader.lastStep();
-  const { metrics, timings } = reader.series({ from: at, to: at });
-  const rows = METRICS.flatMap((name) => {
-    const value = metrics[name]?.[0];
-    return value === undefined ? [] : [[name, short(value)]];
-  });
-  const stages = Object.entries(timings)
-    .map(([stage, [seconds]]) => `${stage} ${short(seconds)} s`).join("  ");
-  const { rows: episodes, total } = reader.episodes({
-    from: at,
-    to: at,
+  const last = reader.lastStep();
+  const at = step ?? last;
+  const { total, rows } = worstEpisodes(reader, at, worst);
+  const health = step === undefined ? healthLines(reader.health(), paint) : [];
+  return [
+    paint("bold", `${inLine(reader.directory)}, step ${at}`),
+    ...(at === 0 ? ["  No step is done yet"] : []),
+    ...stepLines(reader, at, paint),
+    ...(total === 0 ? [] : [
+      "",
+      paint(
+        "bold",
+        `Worst of ${total} ${total === 1 ? "episode" : "episodes"}`,
+      ),
+      ...episodeLines(rows, paint),
+    ]),
+    ...health,
+  ].join("\n");
+}
+
+/** The episodes of a step that failed or earned least, and how many it has in all; before the first step, its own. */
+export function worstEpisodes(
+  reader: RecordReader,
+  step: number,
+  limit: number,
+): { readonly total: number; readonly rows: readonly EpisodeRow[] } {
+  const query = {
+    ...(step > 0 && { from: step, to: step }),
     kind: "train",
     sort: "reward",
     order: "asc",
-    limit: worst,
+  } as const;
+  const { rows: failed } = reader.episodes({
+    ...query,
+    outcome: "failed",
+    limit,
   });
+  const { rows, total } = reader.episodes({ ...query, limit });
+  const others = rows.filter(({ stage }) => stage === null);
+  return { total, rows: [...failed, ...others].slice(0, limit) };
+}
+
+/** What a step measured: the metrics that every run has, then those of its agents and its workflow. */
+function stepLines(reader: RecordReader, at: number, paint: Paint): string[] {
+  const { metrics, timings, evaluations } = reader.series({ from: at, to: at });
+  const own = Object.keys(metrics).filter((name) =>
+    /^(agents|workflow)\./.test(name)
+  );
+  const rows = [
+    ...heldOut(evaluations, at),
+    ...[...METRICS, ...own].flatMap((name) => {
+      const value = metrics[name]?.[0];
+      return value === undefined ? [] : [[label(name), short(value)]];
+    }),
+  ];
+  const stages = Object.entries(timings)
+    .map(([stage, [seconds]]) => `${stage} ${short(seconds)} s`).join("  ");
   return [
-    paint("bold", `${reader.directory}, step ${at}`),
     ...table(rows, [1]).map((line) => `  ${line}`),
-    paint("dim", `  ${stages}`),
-    "",
-    paint("bold", `Worst of ${total} episodes`),
-    ...episodeLines(episodes, paint),
-    ...(step === undefined ? healthLines(reader.health(), paint) : []),
-  ].join("\n");
+    ...(stages === "" ? [] : [paint("dim", `  ${stages}`)]),
+  ];
+}
+
+/** The latest evaluation up to a step. */
+function heldOut(
+  evaluations: readonly Evaluation[],
+  at: number,
+): (readonly [string, string])[] {
+  const latest = evaluations.findLast(({ step }) => step <= at);
+  if (latest === undefined) return [];
+  const when = latest.step === at ? "" : ` at step ${latest.step}`;
+  return (["sampled", "greedy"] as const).flatMap((way) =>
+    latest[way] === null
+      ? []
+      : [[`held-out ${way}${when}`, short(latest[way])] as const]
+  );
 }
 
 function episodeLines(rows: readonly EpisodeRow[], paint: Paint): string[] {
   const cells = rows.map((row) => [
     `${row.id}`,
-    readable(String(row.task)),
+    label(String(row.task)),
     row.stage === null
       ? `reward ${short(row.reward)}`
       : `failed in ${row.stage}`,
-    `${row.sampled} tokens`,
+    `${short(row.sampled)} tokens`,
     `${row.calls} calls`,
     `gap ${short(row.gap_max)}`,
   ]);
@@ -102,9 +153,9 @@ function healthLines(findings: readonly Finding[], paint: Paint): string[] {
     ...findings.flatMap(({ severity, title, text, evidence }) => [
       `  ${paint(TONES[severity], MARKS[severity])} ${title}`,
       ...(severity === "good" ? [] : [
-        paint("dim", `    ${readable(text)}`),
+        paint("dim", `    ${inLine(text)}`),
         ...evidence.slice(0, 3).map((piece) =>
-          paint("dim", `    episode ${piece.episode}: ${readable(piece.text)}`)
+          paint("dim", `    episode ${piece.episode}: ${inLine(piece.text)}`)
         ),
       ]),
     ]),
