@@ -288,7 +288,7 @@ browserTest("fits a phone in both themes", async (folder) => {
 });
 
 browserTest("shows what a model wrote, and runs none of it", async (folder) => {
-  await generateRun(folder, { steps: 3, hostile: ATTACK });
+  await generateRun(folder, { steps: 3, hostile: ATTACK, adapters: true });
   await using open = await OpenPage.open([folder]);
   const { page } = open;
   for (

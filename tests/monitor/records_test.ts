@@ -507,6 +507,39 @@ Deno.test("RecordReader.health() shows a collapsed entropy, equal rewards and ol
     }
   }));
 
+Deno.test("RecordReader.health() names the agent whose adapter's entropy has collapsed", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 12, adapters: true });
+    const database = new DatabaseSync(join(folder, "records.sqlite"));
+    database.exec(
+      `UPDATE steps SET record = json_set(record, '$.agents."solver.entropy"', 0.001) WHERE step > 6`,
+    );
+    database.close();
+    using reader = new RecordReader(folder);
+    const found = reader.health().find(({ check }) => check === "entropy")!;
+    assertEquals(found.severity, "warning");
+    assertEquals(found.title, "Entropy of solver has collapsed");
+  }));
+
+Deno.test("RecordReader.health() judges a run whose first step was never done", () =>
+  withFolder(async (folder) => {
+    await generateRun(folder, { steps: 1 });
+    const database = new DatabaseSync(join(folder, "records.sqlite"));
+    database.exec(
+      `DELETE FROM steps;
+       UPDATE groups SET spread = NULL, reward = NULL;
+       UPDATE episodes SET stage = 'run', reward = NULL`,
+    );
+    database.close();
+    using reader = new RecordReader(folder);
+    const severities = new Map(
+      reader.health().map(({ check, severity }) => [check, severity]),
+    );
+    assertEquals(severities.get("equal-groups"), "note");
+    assertEquals(severities.get("entropy"), "note");
+    assertEquals(severities.get("failures"), "bad");
+  }));
+
 Deno.test("RecordReader.health() sets the thousands of its counts apart", () =>
   withFolder(async (folder) => {
     await generateRun(folder, { steps: 20, groups: 8, groupSize: 8 });
