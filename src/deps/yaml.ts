@@ -5,6 +5,7 @@ export {
   isScalar,
   isSeq,
   LineCounter,
+  parse,
   parseDocument,
   stringify,
 } from "npm:yaml@2.9.1";

@@ -60,14 +60,13 @@ browserTest("draws new steps as they are recorded", async (folder) => {
 browserTest(
   "overlays runs and shows how their configurations differ",
   async (folder) => {
-    await generateRun(`${folder}/a`, { steps: 4 });
+    await generateRun(`${folder}/a`, { steps: 4, adapters: true });
     await generateRun(`${folder}/b`, { steps: 6, seed: 2 });
     await using open = await OpenPage.open([`${folder}/a`, `${folder}/b`]);
     await open.page.getByText("Runs side by side").waitFor();
-    assertMatch(
-      await open.page.locator("table.plain").innerText(),
-      /train\.steps\s+4\s+6/,
-    );
+    const table = await open.page.locator("table.plain").innerText();
+    assertMatch(table, /train\.steps\s+4\s+6/);
+    assertMatch(table, /train\.lora\.agents\s+\["planner","solver"\]\s+\[\]/);
     await open.page.getByRole("button", { name: "b", exact: true }).click();
     await open.page.locator("h1", { hasText: /^a$/ }).waitFor();
     assertEquals(open.complaints, []);

@@ -1,3 +1,4 @@
+import { stringify } from "../../src/deps/yaml.ts";
 import type { StepRecord } from "../../src/monitor/mod.ts";
 import {
   type CallScores,
@@ -118,11 +119,15 @@ export async function generateRun(
     tokenText,
     about: {
       model: `tiny-qwen${hostile}`,
-      config: `name: generated${hostile}\nseed: ${
-        options.seed ?? 1
-      }\ntrain:\n  steps: ${options.steps}\n  learning_rate: 0.00${
-        options.seed ?? 1
-      }\n`,
+      config: stringify({
+        name: `generated${hostile}`,
+        seed: options.seed ?? 1,
+        train: {
+          steps: options.steps,
+          learning_rate: 0.001 * (options.seed ?? 1),
+          lora: { agents: options.adapters ? ["planner", "solver"] : [] },
+        },
+      }),
     },
     retention: options.retention ?? {},
   });

@@ -7,6 +7,7 @@ import type { Broadcast } from "./_broadcast.ts";
 import { episodeAnswer } from "./_episode_answer.ts";
 import { SECURITY_HEADERS } from "./_headers.ts";
 import { number, readEpisodeQuery } from "./_read_query.ts";
+import { settingsOf } from "./_settings.ts";
 
 /** A run that the dashboard shows. */
 export interface ShownRun {
@@ -44,12 +45,11 @@ export function createRoutes({ runs, broadcast, token }: RouteOptions): Hono {
   app.get(
     "/api/runs",
     (context) =>
-      context.json(runs.map(({ name, reader }, id) => ({
-        id,
-        name,
-        directory: reader.directory,
-        ...reader.about(),
-      }))),
+      context.json(runs.map(({ name, reader }, id) => {
+        const about = reader.about();
+        const settings = settingsOf(about.config);
+        return { id, name, directory: reader.directory, ...about, settings };
+      })),
   );
   app.get("/api/events", (context) => broadcast.stream(context));
 

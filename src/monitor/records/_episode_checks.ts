@@ -162,6 +162,7 @@ export function failures({ rows }: Window): Finding {
 }
 
 function listOf(kinds: readonly Readonly<Record<string, unknown>>[]): string {
+  if (kinds.length === 0) return "No call branched.";
   return kinds.map(({ kind, count }) => `${counted(count)} × ${kind}`).join(
     ", ",
   ) + ".";

@@ -75,15 +75,21 @@ export function episodeHeader(episode, run) {
 }
 
 /** What is known of an episode beside its tokens. */
-export function aboutEpisode({ query, error, parts, metadata, log }) {
+export function aboutEpisode(
+  { query, taskMetadata, error, parts, metadata, log },
+) {
   const words = wordsOf(metadata);
   const left = Object.entries(metadata).filter(([, value]) => value !== words);
   const section = (title, ...children) =>
     h("section.card", { "aria-label": title }, h("h2", null, title), children);
+  const jsonSection = (title, values) =>
+    Object.keys(values).length > 0 &&
+    section(title, h("pre.small", null, JSON.stringify(values, null, 2)));
   return [
     error !== null &&
     section("Error", h("pre.bad", null, `${error.stage}: ${error.message}`)),
     section("Question", h("pre", null, query)),
+    jsonSection("Known of the task", taskMetadata),
     words !== null && section("Judge", h("p", null, words)),
     Object.keys(parts).length > 0 &&
     section(
@@ -96,11 +102,7 @@ export function aboutEpisode({ query, error, parts, metadata, log }) {
         ) => [h("dt", null, name), h("dd", null, number(value))]),
       ),
     ),
-    left.length > 0 &&
-    section(
-      "Left with the episode",
-      h("pre.small", null, JSON.stringify(Object.fromEntries(left), null, 2)),
-    ),
+    jsonSection("Left with the episode", Object.fromEntries(left)),
     log.trim() !== "" &&
     h(
       "details.card",

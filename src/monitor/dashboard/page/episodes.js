@@ -1,6 +1,6 @@
 import { ask, onChange } from "./api.js";
 import { fill, h } from "./dom.js";
-import { count, number, seconds } from "./format.js";
+import { count, ends, number, seconds } from "./format.js";
 import { virtualTable } from "./table.js";
 
 const WIDE = [
@@ -82,10 +82,14 @@ const WIDE = [
 ];
 const NARROW = [
   { ...WIDE[0], width: "42px" },
-  { ...WIDE[1], width: "minmax(60px, 1fr)" },
+  {
+    ...WIDE[1],
+    width: "minmax(60px, 1fr)",
+    show: ({ task }) => ends(task, 11),
+  },
   {
     ...WIDE[2],
-    width: "72px",
+    width: "58px",
     show: ({ reward, stage }) =>
       stage ? h("span.bad", null, "failed") : number(reward),
   },

@@ -11,6 +11,16 @@ export function number(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** A name in at most `length` letters: its ends, which tell it from others. */
+export function ends(name, length) {
+  const letters = [...name];
+  if (letters.length <= length) return name;
+  const end = Math.floor(length / 2);
+  return `${letters.slice(0, length - end - 1).join("")}…${
+    letters.slice(-end).join("")
+  }`;
+}
+
 /** A whole number with its thousands apart. */
 export function count(value) {
   return value.toLocaleString("en-US");
