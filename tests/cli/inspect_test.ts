@@ -9,6 +9,8 @@ Deno.test("inspect and compare say what is missing or damaged, in one line", asy
     const late = await runCli(["inspect", folder, "--step", "9"]);
     assertEquals(late.code, 2);
     assertMatch(late.stderr, /^There is no step 9 in .*: they are 1 to 2\n$/);
+    const early = await runCli(["inspect", folder, "--step", "0"]);
+    assertMatch(early.stderr, /^There is no step 0 in .*: they are 1 to 2\n$/);
     const path = `${folder}/records.sqlite`;
     await Deno.writeFile(path, (await Deno.readFile(path)).fill(0xaa, 4096));
     for (

@@ -1,3 +1,4 @@
+import { Dashboard } from "../../src/monitor/dashboard/mod.ts";
 import { RecordReader, RecordWriter } from "../../src/monitor/records/mod.ts";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
 import {
@@ -56,6 +57,38 @@ browserTest("draws new steps as they are recorded", async (folder) => {
   await open.page.getByText("rollout 3/8 episodes").waitFor();
   assertEquals(open.complaints, []);
 });
+
+browserTest(
+  "shows how a run ends, and what was recorded while its server was away",
+  async (folder) => {
+    const options = { steps: 5, groups: 1, groupSize: 4 };
+    await generateRun(folder, options);
+    await using writer = await RecordWriter.open(folder, { tokenText });
+    await using open = await OpenPage.open([folder]);
+    const { page } = open;
+    const dashboard = await Dashboard.start([folder]);
+    const port = Number(new URL(dashboard.url).port);
+    await page.goto(dashboard.url);
+    await page.getByText("live", { exact: true }).waitFor();
+    await writeStep(writer, 6, options);
+    dashboard.show({
+      event: "done",
+      steps: 6,
+      seconds: 9,
+      eval: { before: null, after: null },
+      run: folder,
+    });
+    await dashboard[Symbol.asyncDispose]();
+    await page.getByText("run finished; its dashboard has closed").waitFor();
+    const step = (text: RegExp) =>
+      page.locator(".tile b", { hasText: text }).first().waitFor();
+    await step(/^6$/);
+    await writeStep(writer, 7, options);
+    await using _again = await Dashboard.start([folder], { port });
+    await step(/^7$/);
+    await page.getByText("live", { exact: true }).waitFor();
+  },
+);
 
 browserTest(
   "overlays runs and shows how their configurations differ",

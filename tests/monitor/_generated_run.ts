@@ -271,6 +271,8 @@ function episode(
     tree.record({
       id: name,
       agent: `${agent}${hostile}`,
+      ...(options.adapters && agent !== "critic" &&
+        { adapter: `${agent}${hostile}` }),
       prompt,
       tokens,
       logprobs: tokens.map(() => -(random() ** (2 + 4 * skill)) * 4),
@@ -284,7 +286,11 @@ function episode(
     return reply;
   }
 
-  const user: ChatMessage = { role: "user", content: task.query };
+  const user: ChatMessage = {
+    role: "user",
+    content: task.query,
+    ...(hostile !== "" && { name: hostile }),
+  };
   const planner: ChatMessage[] = [
     { role: "system", content: " plan first" },
     user,

@@ -140,6 +140,19 @@ Deno.test("Dashboard does not answer under a name of another site", () =>
     assertTrue(!refused.includes("tiny-qwen"));
   }));
 
+Deno.test("Dashboard is open without a token on any address of this machine alone", () =>
+  withRun(async (folder) => {
+    await using dashboard = await Dashboard.start([folder], {
+      host: "127.0.0.2",
+    });
+    const answer = await fetch(`${dashboard.url}api/runs`);
+    assertEquals(answer.status, 200);
+    await answer.body?.cancel();
+    for (const name of ["127.evil.example", "localhost.evil.example"]) {
+      assertMatch(await askAs(dashboard.url, name), "HTTP/1.1 403");
+    }
+  }));
+
 Deno.test("Dashboard wants a token wherever others can reach it", () =>
   withRun(async (folder) => {
     await using dashboard = await Dashboard.start([folder], {
@@ -189,6 +202,26 @@ Deno.test("Dashboard tells its pages what is recorded, and what the run is doing
     await writeStep(writer, 4, SMALL);
     await until('data: {"run":0,"lastStep":4}');
     await events.cancel();
+  }));
+
+Deno.test("Dashboard tells its pages what was recorded last before it goes, and answers them", () =>
+  withRun(async (folder) => {
+    await using writer = await RecordWriter.open(folder, { tokenText });
+    const dashboard = await Dashboard.start([folder]);
+    const { body } = await fetch(`${dashboard.url}api/events`);
+    const events = body!.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = "";
+    const until = async (what: string) => {
+      while (!heard.includes(what)) heard += (await events.read()).value;
+    };
+    await until("event: hello");
+    await writeStep(writer, 4, SMALL);
+    const closed = dashboard[Symbol.asyncDispose]();
+    await until('data: {"run":0,"lastStep":4}');
+    const answer = await fetch(`${dashboard.url}api/runs/0/series?from=4`);
+    assertEquals((await answer.json()).steps, [4]);
+    await events.cancel();
+    await closed;
   }));
 
 Deno.test("Dashboard.start() says so where there are no records, or the port is taken", () =>

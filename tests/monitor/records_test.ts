@@ -13,6 +13,7 @@ import { algorithm, update } from "../../src/trainer/mod.ts";
 import {
   assertAlmostEquals,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertThrows,
   assertTrue,
@@ -507,37 +508,49 @@ Deno.test("RecordReader.health() shows a collapsed entropy, equal rewards and ol
     }
   }));
 
-Deno.test("RecordReader.health() names the agent whose adapter's entropy has collapsed", () =>
+Deno.test("RecordReader.health() names the agents whose own adapters explore no more, or drift", () =>
   withFolder(async (folder) => {
-    await generateRun(folder, { steps: 12, adapters: true });
+    await generateRun(folder, { steps: 3, adapters: true });
+    const found = () => {
+      using reader = new RecordReader(folder);
+      return new Map(
+        reader.health().map((finding) => [finding.check, finding]),
+      );
+    };
+    assertEquals(found().get("entropy")!.severity, "good");
+    assertMatch(found().get("entropy")!.text, "Entropy of planner was");
     const database = new DatabaseSync(join(folder, "records.sqlite"));
     database.exec(
-      `UPDATE steps SET record = json_set(record, '$.agents."solver.entropy"', 0.001) WHERE step > 6`,
+      `UPDATE steps SET record = json_set(record,
+         '$.agents."solver.entropy"', 0.001, '$.agents."planner.logprobGapMean"', 0.3)`,
     );
     database.close();
-    using reader = new RecordReader(folder);
-    const found = reader.health().find(({ check }) => check === "entropy")!;
-    assertEquals(found.severity, "warning");
-    assertEquals(found.title, "Entropy of solver has collapsed");
+    const entropy = found().get("entropy")!;
+    assertEquals(entropy.title, "Entropy of solver has collapsed");
+    assertTrue(!entropy.text.includes("planner"));
+    const gap = found().get("gap")!;
+    assertEquals(gap.severity, "bad");
+    assertMatch(gap.text, "Engine and trainer of planner differ by 0.3 nats");
   }));
 
-Deno.test("RecordReader.health() judges a run whose first step was never done", () =>
+Deno.test("RecordReader.health() tells why the first step fails, before any step is done", () =>
   withFolder(async (folder) => {
     await generateRun(folder, { steps: 1 });
     const database = new DatabaseSync(join(folder, "records.sqlite"));
     database.exec(
-      `DELETE FROM steps;
-       UPDATE groups SET spread = NULL, reward = NULL;
-       UPDATE episodes SET stage = 'run', reward = NULL`,
+      `DELETE FROM steps; UPDATE groups SET spread = NULL, reward = NULL;
+       UPDATE episodes SET stage = 'workflow', reward = NULL, success = 0;
+       UPDATE episode_texts SET error = 'no module named agent'`,
     );
     database.close();
     using reader = new RecordReader(folder);
-    const severities = new Map(
-      reader.health().map(({ check, severity }) => [check, severity]),
-    );
-    assertEquals(severities.get("equal-groups"), "note");
-    assertEquals(severities.get("entropy"), "note");
-    assertEquals(severities.get("failures"), "bad");
+    const [worst, ...others] = reader.health();
+    assertEquals([worst!.check, worst!.severity], ["failures", "bad"]);
+    assertMatch(worst!.evidence[0]!.text, "no module named agent");
+    for (const check of ["entropy", "gap", "equal-groups"]) {
+      const finding = others.find((other) => other.check === check)!;
+      assertEquals([check, finding.severity], [check, "note"]);
+    }
   }));
 
 Deno.test("RecordReader.health() sets the thousands of its counts apart", () =>

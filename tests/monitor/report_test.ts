@@ -4,17 +4,22 @@ import {
   compareRuns,
   episodeReport,
   runReport,
+  worstEpisodes,
 } from "../../src/monitor/report/mod.ts";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
 import { generateRun } from "./_generated_run.ts";
 
 /** What a terminal would obey, or show in another order. */
-const HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202e";
+const HOSTILE = "\r\nstep 99\t\x9b31m\x1b]0;owned\x07\x1b[2J\u202e";
 
 async function withRuns(test: (a: RecordReader, b: RecordReader) => void) {
   const folder = await Deno.makeTempDir();
   try {
-    await generateRun(`${folder}/a`, { steps: 12, hostile: HOSTILE });
+    await generateRun(`${folder}/a`, {
+      steps: 12,
+      hostile: HOSTILE,
+      adapters: true,
+    });
     await generateRun(`${folder}/b`, { steps: 9, seed: 2 });
     using a = new RecordReader(`${folder}/a`);
     using b = new RecordReader(`${folder}/b`);
@@ -60,8 +65,13 @@ Deno.test("episodeReport() puts characters of several tokens together, and shows
   }));
 
 Deno.test("reports hand a terminal nothing that a model wrote for it to obey", () =>
-  withRuns((run) => {
-    const texts = [runReport(run), episodeReport(run, run.episode(3)!)];
+  withRuns((run, other) => {
+    const names = [HOSTILE, "b".repeat(300)] as const;
+    const texts = [
+      runReport(run),
+      episodeReport(run, run.episode(3)!),
+      compareReport(compareRuns(run, other), { names }),
+    ];
     for (const text of texts) {
       assertTrue(
         !/(?!\n)\p{Cc}|\p{Cf}/u.test(text),
@@ -69,6 +79,44 @@ Deno.test("reports hand a terminal nothing that a model wrote for it to obey", (
       );
       assertMatch(text, "⟨U+001B⟩");
     }
+    // A name stands on one line, and is not as wide as its author likes.
+    for (const text of [texts[0]!, texts[2]!]) {
+      assertTrue(!/^step 99/m.test(text), text);
+    }
+    assertTrue(texts[2]!.split("\n").every((line) => line.length < 250));
+  }));
+
+Deno.test("runReport() tells held-out success, whole counts, and what agents and the workflow measured", () =>
+  withRuns((_, run) => {
+    const text = runReport(run, { step: 9 });
+    assertMatch(text, /held-out sampled at step 0 +0\.12/);
+    assertMatch(text, /workflow\.calculator +0\.\d/);
+    const seen = run.series({ from: 9 }).metrics.tokensSeen![0]!;
+    assertMatch(text, seen.toLocaleString("en-US"));
+  }));
+
+Deno.test("runReport() says of a run without a step that there is none, and why its episodes failed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await generateRun(folder, { steps: 0 });
+    using empty = new RecordReader(folder);
+    assertMatch(runReport(empty), /step 0\n +No step is done yet/);
+    assertTrue(!runReport(empty).includes("Worst"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("worstEpisodes() begins with those that failed", () =>
+  withRuns((_, run) => {
+    const failed = run.episodes({ outcome: "failed", kind: "train" }).rows;
+    assertTrue(failed.length > 0);
+    const { rows, total } = worstEpisodes(run, Number(failed[0]!.step), 5);
+    assertEquals(total, 32);
+    assertTrue(rows[0]!.stage !== null);
+    const rewards = rows.filter(({ stage }) => stage === null)
+      .map(({ reward }) => Number(reward));
+    assertEquals(rewards, rewards.toSorted((a, b) => a - b));
   }));
 
 Deno.test("compareRuns() puts both runs beside one another, with the difference", () =>

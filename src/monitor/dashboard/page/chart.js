@@ -112,7 +112,10 @@ export class ChartSet {
           { ...axis, space: 60, size: 26 },
           {
             ...axis,
-            size: 48,
+            // As wide as the longest number of these.
+            size: (_, ticks) =>
+              16 +
+              7 * Math.max(4, ...(ticks ?? []).map(({ length }) => length)),
             values: (_, ticks) => ticks.map(number),
             space: 34,
           },

@@ -15,7 +15,9 @@ const chosen = { paint: "logprob", view: "tree" };
 /** One episode, to the token. */
 export async function showEpisode(page, { parts: [run, id], params, app }) {
   const episode = await ask(`runs/${run}/episodes/${id}`);
-  if (params.get("color") in PAINTS) chosen.paint = params.get("color");
+  if (Object.hasOwn(PAINTS, params.get("color"))) {
+    chosen.paint = params.get("color");
+  }
   const tree = new Tree(episode.calls);
   const tiles = new Tiles(episode, tree, PAINTS[chosen.paint]);
   const body = h("div.body");

@@ -14,7 +14,7 @@ const WIDE = [
   {
     key: "task",
     title: "Task",
-    width: "minmax(120px, 2.4fr)",
+    width: "minmax(120px, 1.6fr)",
     show: ({ task }) => task,
   },
   {
@@ -76,7 +76,7 @@ const WIDE = [
   {
     key: "branches",
     title: "Remarks",
-    width: "minmax(150px, 1.3fr)",
+    width: "minmax(150px, 1.7fr)",
     show: remarksOf,
   },
 ];

@@ -45,7 +45,7 @@ function route() {
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name = "overview", ...parts] = path.split("/").filter(Boolean);
   return {
-    name: name in PAGES ? name : "overview",
+    name: Object.hasOwn(PAGES, name) ? name : "overview",
     parts,
     params: new URLSearchParams(query),
   };
@@ -172,16 +172,32 @@ function showChips() {
 
 const dot = h("i.dot");
 const words = h("span", null, "connecting");
+/** How a run says that it ends. */
+const ENDS = { done: "run finished", stopped: "run stopped" };
+/** How the run ended, as far as this page was told. */
+let ended = null;
+/** Whether the server went away. */
+let lost = false;
 
 function showStatus() {
   fill(status, dot, words);
   listen("open", () => {
     dot.classList.add("on");
-    words.textContent = "live";
+    if (lost) catchUp();
+    else fill(words, "live");
   });
   listen("lost", () => {
+    lost = true;
     dot.classList.remove("on");
-    words.textContent = "connection lost, trying again";
+    fill(
+      words,
+      ended === null
+        ? "connection lost, trying again"
+        : `${ended}; its dashboard has closed`,
+    );
+    status.title = ended === null
+      ? ""
+      : `Open it again: astuner view ${app.runs[0].directory}`;
   });
   listen("changed", ({ run, lastStep }) => {
     app.runs[run].lastStep = lastStep;
@@ -189,7 +205,35 @@ function showStatus() {
     void dot.offsetWidth;
     dot.classList.add("beat");
   });
-  listen("run", (event) => fill(words, stageOf(event) ?? "live"));
+  listen("run", (event) => {
+    ended = ENDS[event.event] ?? null;
+    fill(words, ended ?? stageOf(event) ?? "live");
+  });
+}
+
+/** Shows what was missed while the server was away; it may have come back with other runs. */
+async function catchUp() {
+  try {
+    const runs = await ask("runs");
+    const named = (all) =>
+      JSON.stringify(all.map(({ directory }) => directory));
+    if (named(runs) !== named(app.runs)) app.shown = firstOf(runs);
+    app.runs = runs;
+  } catch (error) {
+    fill(words, error.message);
+    return;
+  }
+  lost = false;
+  ended = null;
+  status.title = "";
+  fill(words, "live");
+  showChips();
+  await render();
+}
+
+/** The runs that are shown at first: as many as there are colours. */
+function firstOf(runs) {
+  return new Set(runs.slice(0, 6).map(({ id }) => id));
 }
 
 function stageOf(event) {
@@ -265,7 +309,7 @@ startTheme();
 showTop();
 showStatus();
 app.runs = await ask("runs");
-app.shown = new Set(app.runs.slice(0, 6).map(({ id }) => id));
+app.shown = firstOf(app.runs);
 showChips();
 await render();
 connect();
