@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
 import { type AddedToken, checkAddedTokens } from "./_added_tokens.ts";
+import { type Affixes, affixesOf } from "./_affixes.ts";
 import { checkVocab } from "./_bpe_encoder.ts";
 import { byteLevelScheme, usesByteLevel } from "./_byte_level_scheme.ts";
 import { isObject, type JsonObject, tokenText } from "./_files.ts";
@@ -62,6 +63,7 @@ export class Tokenizer {
   readonly #texts: (string | null)[] = [];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #specialIds: ReadonlySet<number>;
+  readonly #affixes: Affixes;
 
   /**
    * Checks the tokenizer and builds its tables.
@@ -100,6 +102,7 @@ export class Tokenizer {
       ]),
     );
     this.#specialIds = new Set(this.specialTokens.values());
+    this.#affixes = affixesOf(json.post_processor, source);
     this.eosIds = [...new Set([...eosIds, ...this.#eosToken(config, source)])];
   }
 
@@ -110,6 +113,20 @@ export class Tokenizer {
   encode(text: string, { after }: EncodeOptions = {}): number[] {
     if (text === "") return [];
     return this.#scheme.encode(text.toWellFormed(), this.#before(after));
+  }
+
+  /**
+   * Token ids of a text that stands by itself, within the special tokens that the tokenizer puts around one: what a model
+   * that never saw a chat template was trained on. Chat templates write their own, so `encode` adds none.
+   */
+  encodeWhole(text: string): number[] {
+    const { before, after } = this.#affixes;
+    return [...before, ...this.encode(text), ...after];
+  }
+
+  /** Ids before a text that stands by itself, as a beginning-of-text token. */
+  get opening(): readonly number[] {
+    return this.#affixes.before;
   }
 
   /** A name for what `encode` makes of the token that a text follows: after alike ones, a text has the same ids. */

@@ -61,9 +61,12 @@ function textTurn(
   { prompt, completion }: Of<"text">,
   { tokenizer, eosIds }: TokenizeOptions,
 ): Turn {
-  const opening = tokenizer.encode(prompt);
-  const rest = tokenizer.encode(completion, { after: opening.at(-1) });
-  return { prompt: opening, completion: [...rest, ...eosIds.slice(0, 1)] };
+  const asked = tokenizer.encode(prompt);
+  const rest = tokenizer.encode(completion, { after: asked.at(-1) });
+  return {
+    prompt: [...tokenizer.opening, ...asked],
+    completion: [...rest, ...eosIds.slice(0, 1)],
+  };
 }
 
 function* chatTurns(

@@ -38,9 +38,13 @@ export function completionChoice(
   const { index, text, prompt, finishReason, stopReason } = part;
   const echoed = request.echo && prompt !== undefined ? prompt : NONE;
   const { returnTokenIds, promptLogprobs } = request;
+  const given = request.texts[Math.floor(index / request.n)];
+  const repeated = echoed === NONE
+    ? ""
+    : given ?? tokenizer.decode(echoed.tokens);
   return {
     index,
-    text: tokenizer.decode(echoed.tokens) + text,
+    text: repeated + text,
     logprobs: request.logprobs
       ? logprobsJson({
         tokens: [...echoed.tokens, ...part.tokens],

@@ -31,6 +31,7 @@ const completionSchema = z.looseObject({
   ignore_eos: z.boolean().nullish(),
   logprobs: z.int().min(0).nullish(),
   prompt_logprobs: z.int().min(0).nullish(),
+  add_special_tokens: z.boolean().nullish(),
   return_token_ids: z.boolean().nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
   stream: z.boolean().nullish(),
@@ -41,7 +42,13 @@ const completionSchema = z.looseObject({
 });
 
 /** Fields that chat completions alone do not take. */
-const SERVED = ["echo", "ignore_eos", "prompt_logprobs", "stop_token_ids"];
+const SERVED = [
+  "add_special_tokens",
+  "echo",
+  "ignore_eos",
+  "prompt_logprobs",
+  "stop_token_ids",
+];
 
 /** What vLLM samples where a request does not say how much. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -49,6 +56,8 @@ const DEFAULT_MAX_TOKENS = 16;
 /** A `/v1/completions` request, checked and put into one form. */
 export interface CompletionRequest {
   readonly model: string | undefined;
+  /** Each prompt as a text, which an echo repeats; undefined where it came as ids. */
+  readonly texts: readonly (string | undefined)[];
   /** Token ids of each prompt. */
   readonly prompts: readonly (readonly number[])[];
   /** Whether the prompt is part of the answer. */
@@ -108,7 +117,7 @@ export function parseCompletionRequest(
   const { prompt, stop, stream_options: streaming } = asked;
   return {
     model: asked.model ?? undefined,
-    prompts: promptsOf(prompt, tokenizer),
+    ...promptsOf(prompt, tokenizer, asked.add_special_tokens ?? true),
     echo: asked.echo ?? false,
     n: asked.n ?? 1,
     maxTokens: asked.max_tokens ?? DEFAULT_MAX_TOKENS,
@@ -129,15 +138,20 @@ export function parseCompletionRequest(
 function promptsOf(
   prompt: z.infer<typeof completionSchema>["prompt"],
   tokenizer: Tokenizer,
-): (readonly number[])[] {
+  addSpecial: boolean,
+): Pick<CompletionRequest, "texts" | "prompts"> {
   const list = typeof prompt === "string" || typeof prompt[0] === "number"
     ? [prompt as string | number[]]
     : prompt as (string | number[])[];
-  return list.map((one) => {
-    const tokens = typeof one === "string" ? tokenizer.encode(one) : one;
+  const prompts = list.map((one) => {
+    const tokens = typeof one === "string"
+      ? addSpecial ? tokenizer.encodeWhole(one) : tokenizer.encode(one)
+      : one;
     if (tokens.length > 0) return tokens;
     throw refusal("prompt", "has no tokens");
   });
+  const texts = list.map((one) => typeof one === "string" ? one : undefined);
+  return { texts, prompts };
 }
 
 function askedSampling(

@@ -53,6 +53,7 @@ const REFUSED_FIELDS: Readonly<Record<string, RefusedField>> = {
   suffix: { hint: "leave it out", harmless: (value) => value === "" },
   echo: { hint: "/v1/completions has it", harmless: isFalse },
   chat_template: { hint: OWN_TEMPLATE },
+  add_special_tokens: { hint: OWN_TEMPLATE, harmless: isFalse },
   documents: { hint: "write them into the messages", harmless: isEmpty },
   add_generation_prompt: {
     hint: "the model always opens a turn of its own",

@@ -15,6 +15,7 @@ const tokenizeSchema = z.looseObject({
   prompt: z.string().nullish(),
   messages: z.array(z.unknown()).nullish(),
   add_generation_prompt: z.boolean().nullish(),
+  add_special_tokens: z.boolean().nullish(),
   return_token_strs: z.boolean().nullish(),
 });
 
@@ -41,9 +42,12 @@ export function tokenize(body: unknown, options: TokenizeOptions): Response {
   const asked = parseBody(tokenizeSchema, body);
   checkModel(asked.model, options);
   const { tokenizer } = model;
-  const tokens = tokenizer.encode(
-    asked.messages ? chatText(asked, model) : textOf(asked.prompt),
-  );
+  const text = asked.messages ? chatText(asked, model) : textOf(asked.prompt);
+  // Chat templates write their own.
+  const addSpecial = asked.add_special_tokens ?? !asked.messages;
+  const tokens = addSpecial
+    ? tokenizer.encodeWhole(text)
+    : tokenizer.encode(text);
   return Response.json({
     count: tokens.length,
     max_model_len: maxContext,
@@ -94,6 +98,7 @@ function chatText(
     ...asked,
     model: "",
     add_generation_prompt: true,
+    add_special_tokens: false,
   });
   return template!.render(messages, {
     tools,

@@ -30,6 +30,54 @@ Deno.test("Tokenizer.decode() gives the text of Hugging Face tokenizers", () => 
   }
 });
 
+Deno.test("Tokenizer.encodeWhole() puts around a text what tokenizer.json does, as Hugging Face tokenizers", () => {
+  const { json } = GOLDEN.tokenizers[0]!;
+  const special = (name: string) => ({ SpecialToken: { id: name } });
+  const text = { Sequence: { id: "A" } };
+  const template = (...single: unknown[]) => ({
+    type: "TemplateProcessing",
+    single,
+    special_tokens: { "<s>": { ids: [477] }, "</s>": { ids: [478] } },
+  });
+  const sequence = (...processors: unknown[]) => ({
+    type: "Sequence",
+    processors,
+  });
+  const byteLevel = json.post_processor;
+  // What tokenizers 0.23.3 gives for "" and "Hi a".
+  const hi = [39, 72, 220, 64];
+  const cases = [
+    [null, [], hi],
+    [byteLevel, [], hi],
+    [template(special("<s>"), text), [477], [477, ...hi]],
+    [template(special("<s>"), text, special("</s>")), [477, 478], [
+      477,
+      ...hi,
+      478,
+    ]],
+    [sequence(byteLevel, template(special("<s>"), text)), [477], [477, ...hi]],
+  ] as const;
+  for (const [post_processor, empty, whole] of cases) {
+    const tokenizer = new Tokenizer({ ...json, post_processor });
+    assertEquals(tokenizer.encodeWhole(""), [...empty]);
+    assertEquals(tokenizer.encodeWhole("Hi a"), [...whole]);
+    assertEquals(tokenizer.encode("Hi a"), hi);
+  }
+  for (
+    const [post_processor, words] of [
+      [{ type: "BertProcessing" }, '"BertProcessing"'],
+      [template(special("<x>"), text), '"<x>"'],
+      [template(special("<s>")), "no Sequence"],
+    ] as const
+  ) {
+    assertThrows(
+      () => new Tokenizer({ ...json, post_processor }),
+      ModelError,
+      words,
+    );
+  }
+});
+
 Deno.test("Tokenizer.tokenBytes() adds up to the UTF-8 bytes of the normalised text", () => {
   const tokenizer = goldenTokenizer();
   for (const { text, ids } of GOLDEN.tokenizers[0]!.encodings) {

@@ -130,7 +130,7 @@ Deno.test("tokenizeExample() gives the ids that transformers makes of a whole co
   }
 });
 
-Deno.test("tokenizeExample() goes on from a prompt without a space that neither text has", () => {
+Deno.test("tokenizeExample() begins a text as its tokenizer does, and goes on from the prompt without a space that neither has", () => {
   for (const name of ["legacy", "first", "always, split"]) {
     const tokenizer = sentencePiece(name);
     const given = { kind: "text", where: "texts:1" } as const;
@@ -147,7 +147,7 @@ Deno.test("tokenizeExample() goes on from a prompt without a space that neither 
       });
       assertEquals(
         [...tree.timelines()[0]!.tokens],
-        [...tokenizer.encode(prompt + completion), 2],
+        [...tokenizer.encodeWhole(prompt + completion), 2],
         `${name}: ${prompt}`,
       );
     }

@@ -1,7 +1,8 @@
+import { Tokenizer, trainBpe } from "../../src/model/mod.ts";
 import { ApiError } from "../../src/tuner/mod.ts";
 import { parseCompletionRequest } from "../../src/tuner/_completion_request.ts";
 import { detokenize, tokenize } from "../../src/tuner/_tokenize.ts";
-import { assertEquals, assertThrows } from "../assert.ts";
+import { assertEquals, assertThrows, assertTrue } from "../assert.ts";
 import { testModel } from "./_test_model.ts";
 
 Deno.test("parseCompletionRequest() refuses what would change the answer, and takes what it serves", () => {
@@ -54,6 +55,42 @@ Deno.test("detokenize() refuses ids that are no tokens, in place of leaving them
     ApiError,
   );
   assertEquals([error.status, error.toJSON().error.param], [400, "tokens"]);
+});
+
+Deno.test("A text has the special tokens that its tokenizer puts around one, messages those of their template, unless asked otherwise", async () => {
+  const json = trainBpe(["Hi"], { vocabSize: 300, specialTokens: ["<s>"] });
+  const bos = new Tokenizer(json).tokenId("<s>")!;
+  const tokenizer = new Tokenizer({
+    ...json,
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>" } }, { Sequence: { id: "A" } }],
+      special_tokens: { "<s>": { ids: [bos] } },
+    },
+  });
+  const hi = tokenizer.encode("Hi");
+  const promptOf = (fields: object) =>
+    parseCompletionRequest({ prompt: "Hi", ...fields }, tokenizer).prompts[0];
+  assertEquals(promptOf({}), [bos, ...hi]);
+  assertEquals(promptOf({ add_special_tokens: false }), hi);
+  assertEquals(promptOf({ prompt: hi }), hi);
+  const served = {
+    model: { ...testModel(), tokenizer },
+    modelName: "tiny",
+    adapters: undefined,
+    maxContext: 4096,
+  };
+  const idsOf = async (body: object) =>
+    (await tokenize(body, served).json()).tokens;
+  assertEquals(await idsOf({ prompt: "Hi" }), [bos, ...hi]);
+  assertEquals(await idsOf({ prompt: "Hi", add_special_tokens: false }), hi);
+  const messages = [{ role: "user", content: "Hi" }];
+  const chat = await idsOf({ messages });
+  assertTrue(chat[0] !== bos);
+  assertEquals(await idsOf({ messages, add_special_tokens: true }), [
+    bos,
+    ...chat,
+  ]);
 });
 
 Deno.test("tokenize() and detokenize() refuse a model that is not there, as completions do", () => {

@@ -305,7 +305,11 @@ export function remarksOf(
   return [
     remark(kind !== "train", KINDS[kind] ?? kind),
     remark(stage !== null, stage, "bad"),
-    remark(untrainable > 0, `${untrainable} untrainable`, "bad"),
+    remark(
+      kind === "train" && untrainable > 0,
+      `${untrainable} untrainable`,
+      "bad",
+    ),
     remark(cut > 0, "cut", "warning"),
     remark(
       branches > 0,

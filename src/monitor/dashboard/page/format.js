@@ -26,6 +26,11 @@ export function count(value) {
   return value.toLocaleString("en-US");
 }
 
+/** So many of something: 1 episode, 8 episodes. */
+export function plural(value, thing) {
+  return `${count(value)} ${thing}${value === 1 ? "" : "s"}`;
+}
+
 /** A share: 12 %. */
 export function percent(share) {
   return share === null || Number.isNaN(share)

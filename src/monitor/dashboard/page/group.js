@@ -1,6 +1,6 @@
 import { ask } from "./api.js";
 import { h } from "./dom.js";
-import { number } from "./format.js";
+import { number, plural } from "./format.js";
 import { remarksOf } from "./episodes.js";
 
 /** The episodes of a group side by side, best first. */
@@ -17,9 +17,11 @@ export async function showGroup(page, { parts: [run, id], app }) {
         h(
           "p.quiet.small",
           null,
-          `step ${group.step} · ${group.episodes.length} episodes · mean reward ${
-            number(group.reward)
-          } · spread ${number(group.spread)}`,
+          `step ${group.step} · ${
+            plural(group.episodes.length, "episode")
+          } · mean reward ${number(group.reward)} · spread ${
+            number(group.spread)
+          }`,
         ),
       ),
       h("a.button", {
