@@ -501,6 +501,12 @@ Deno.test("RecordReader.health() shows a collapsed entropy, equal rewards and ol
     for (const { check, severity, evidence } of wrong) {
       assertTrue(severity !== "good", check);
       assertTrue(evidence.length > 0, check);
+      if (check === "entropy") {
+        const groups = evidence.map(({ episode }) =>
+          reader.episode(episode!)!.group
+        );
+        assertEquals(new Set(groups).size, evidence.length);
+      }
       for (const { episode, call, token } of evidence) {
         const { calls } = reader.episode(episode!)!;
         assertTrue(token! < calls[call!]!.sampled, check);

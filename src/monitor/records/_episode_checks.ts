@@ -30,9 +30,11 @@ export function cutEpisodes({ rows }: Window): Finding {
       `${about}, so their ends were never said, and their rewards are those of half an answer. ` +
       `Raise rollout.max_tokens or the workflow's own limit, or let length cost reward.`,
     evidence: rows(
-      `SELECT c.episode, c.number call, c.sampled, e.step, e.task FROM calls c JOIN episodes e ON e.id = c.episode
+      // One of each group, since the others are much the same.
+      `SELECT max(c.id) latest, c.episode, c.number call, c.sampled, e.step, e.task
+       FROM calls c JOIN episodes e ON e.id = c.episode
        WHERE c.finish = 'length' AND e.kind = 'train' AND e.step BETWEEN :from AND :to
-       ORDER BY c.id DESC LIMIT ${SHOWN}`,
+       GROUP BY e."group" ORDER BY latest DESC LIMIT ${SHOWN}`,
     ).map(({ episode, call, sampled, step, task }) => ({
       text: `step ${step}, ${task}: ${counted(sampled)} tokens`,
       episode: Number(episode),

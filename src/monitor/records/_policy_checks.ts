@@ -76,9 +76,10 @@ export function entropy({ rows }: Window): Finding {
       `${about} Episodes of a group become copies of one another, and learning ends. Lower the ` +
       `learning rate, raise the temperature or clip_high, or reward entropy.`,
     evidence: rows(
-      `SELECT id, logprob_mean, step, task FROM episodes
+      // One of each group, since the others are much the same.
+      `SELECT id, max(logprob_mean) logprob_mean, step, task FROM episodes
        WHERE kind = 'train' AND logprob_mean IS NOT NULL AND step BETWEEN :from AND :to
-       ORDER BY logprob_mean DESC, id DESC LIMIT ${SHOWN}`,
+       GROUP BY "group" ORDER BY logprob_mean DESC, id DESC LIMIT ${SHOWN}`,
     ).map(({ id, logprob_mean, step, task }) => ({
       text: `step ${step}, ${task}: ${
         round(Math.exp(Number(logprob_mean)))
