@@ -1,6 +1,7 @@
 import { ModelError } from "../errors.ts";
 import { checkId } from "./_added_tokens.ts";
 import { isObject, type JsonObject } from "./_files.ts";
+import { Heap } from "./_heap.ts";
 
 /** Ids stay below 2^24, so that a pair of them is one exact number. */
 const ID_BASE = 2 ** 24;
@@ -132,7 +133,7 @@ export class BpeEncoder {
     const count = ids.length;
     const next = Int32Array.from({ length: count }, (_, at) => at + 1);
     const previous = Int32Array.from({ length: count }, (_, at) => at - 1);
-    const queue = new NumberHeap();
+    const queue = new Heap<number>(isLess);
 
     const rankAt = (at: number) =>
       next[at]! < count
@@ -219,45 +220,13 @@ export function checkVocab(
   return vocab as Record<string, number>;
 }
 
+function isLess(a: number, b: number): boolean {
+  return a < b;
+}
+
 function byteIds(vocab: ReadonlyMap<string, number>): (number | undefined)[] {
   return Array.from({ length: 256 }, (_, byte) => {
     const digits = byte.toString(16).toUpperCase().padStart(2, "0");
     return vocab.get(`<0x${digits}>`);
   });
-}
-
-/** A binary heap that pops the smallest number first. */
-class NumberHeap {
-  readonly #items: number[] = [];
-
-  push(item: number): void {
-    const items = this.#items;
-    let at = items.length;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (item >= items[parent]!) break;
-      items[at] = items[parent]!;
-      at = parent;
-    }
-    items[at] = item;
-  }
-
-  pop(): number | undefined {
-    const items = this.#items;
-    const first = items[0];
-    const last = items.pop();
-    if (items.length === 0 || last === undefined) return first;
-    let at = 0;
-    while (2 * at + 1 < items.length) {
-      let child = 2 * at + 1;
-      if (
-        child + 1 < items.length && items[child + 1]! < items[child]!
-      ) child++;
-      if (items[child]! >= last) break;
-      items[at] = items[child]!;
-      at = child;
-    }
-    items[at] = last;
-    return first;
-  }
 }

@@ -1,4 +1,4 @@
-import { PairHeap } from "./_pair_heap.ts";
+import { Heap } from "./_heap.ts";
 
 /** Ids stay below 2^26, so that a pair of them is one exact number. */
 const PAIR_BASE = 2 ** 26;
@@ -66,11 +66,23 @@ export function learnMerges(
   return merges;
 }
 
+/** A pair of adjacent tokens and how often it stood in the corpus when it was pushed. */
+interface PairCount {
+  /** Ordered as its two ids are. */
+  readonly pair: number;
+  readonly count: number;
+}
+
+/** The most frequent pair comes first and, among equals, the smallest. */
+function isMoreFrequent(a: PairCount, b: PairCount): boolean {
+  return a.count > b.count || (a.count === b.count && a.pair < b.pair);
+}
+
 /** How often each pair of neighbours stands in the corpus, and in which words it may be found. */
 class PairTable {
   readonly #counts = new Map<number, number>();
   readonly #words = new Map<number, Set<number>>();
-  readonly #heap = new PairHeap();
+  readonly #heap = new Heap(isMoreFrequent);
   readonly #grown = new Set<number>();
 
   /** Counts the pairs of a word `by` times more, or fewer. */
