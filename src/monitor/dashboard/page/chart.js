@@ -169,7 +169,16 @@ function seriesOf({ color, faint, points, dash, fill }, bars, css) {
     ...(area && { fill: bars ? stroke : `${stroke}18` }),
     ...(bars &&
       { paths: uPlot.paths.bars({ size: [1, 60, 1], gap: 1, radius: 0 }) }),
-    points: { show: Boolean(points), size: 7, fill: css("--card"), width: 2 },
+    points: {
+      // A single value makes no line.
+      show: (plot, at) =>
+        Boolean(points) ||
+        !faint && !bars &&
+          plot.data[at].filter((value) => value != null).length === 1,
+      size: 7,
+      fill: css("--card"),
+      width: 2,
+    },
     ...(points && { paths: () => null }),
   };
 }
