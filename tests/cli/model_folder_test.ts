@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
-import { withFolder } from "../model/_with_folder.ts";
+import { withFolder } from "../with_folder.ts";
 import { runCli } from "./_run_cli.ts";
 
 const MODEL = "examples/calculator/model";

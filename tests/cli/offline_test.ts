@@ -2,22 +2,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch, assertTrue } from "../assert.ts";
 import { Hub, type HubFileContent } from "../model/_hub.ts";
+import { withFolder } from "../with_folder.ts";
 import { runCli, runShell } from "./_run_cli.ts";
 
 const MODEL = fileURLToPath(
   new URL("../../examples/calculator/model", import.meta.url),
 );
-
-async function withFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function jsonLines(text: string): Record<string, unknown>[] {
   return text.trim().split("\n").map((line) => JSON.parse(line));

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Evaluation, StepRecord } from "../../src/monitor/mod.ts";
 import { RecordReader } from "../../src/monitor/records/mod.ts";
 import { assertEquals, assertMatch } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { type Ended, Program, runProgram, SMALL } from "./_program.ts";
 
 const ARGS = [
@@ -29,17 +30,6 @@ function recorded(run: string): unknown {
     "SELECT step, kind, count(*) count FROM episodes GROUP BY 1, 2 ORDER BY 1, 2",
   ).all();
   return { batches, last: reader.lastStep() };
-}
-
-async function withFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Kills the program after `milliseconds` of life, unless it has ended by then. */

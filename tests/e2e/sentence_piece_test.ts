@@ -12,6 +12,7 @@ import {
   TEMPLATES,
 } from "../model/_sentence_piece.ts";
 import { writeTinyModel } from "../model/_tiny_model.ts";
+import { withFolder } from "../with_folder.ts";
 import { runProgram } from "./_program.ts";
 
 const WORKFLOW = fileURLToPath(new URL("./agents/turns.ts", import.meta.url));
@@ -53,17 +54,6 @@ async function writeMistral(folder: string, name: string): Promise<void> {
     },
     tensors: initialWeights(parseModelConfig(CONFIG), new Random(3)),
   });
-}
-
-async function withFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("train keeps turns one timeline with tokenizers of the SentencePiece kind; inspect, export and score go on from there", async () => {

@@ -30,6 +30,7 @@ import {
 import type { View } from "../../src/monitor/mod.ts";
 import type { JsonLine } from "../../src/offline/mod.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 
 const QUICKSTART = fileURLToPath(
   new URL("../../examples/calculator/calculator.yaml", import.meta.url),
@@ -40,17 +41,6 @@ const MODEL = fileURLToPath(
 );
 const SILENT: View = { show() {}, [Symbol.dispose]() {} };
 const SEQUENCES = [[5, 6, 7, 8, 9, 300, 11], [20, 1, 3]];
-
-async function withFolder(
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Saves an adapter over the quickstart's model whose modules are no longer the model's. */
 async function writeAdapter(

@@ -6,6 +6,7 @@ import { evaluate, train } from "../../src/launcher/mod.ts";
 import type { RunEvent, View } from "../../src/monitor/mod.ts";
 import { RecordReader } from "../../src/monitor/records/mod.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 
 const QUICKSTART = fileURLToPath(
   new URL("../../examples/calculator/calculator.yaml", import.meta.url),
@@ -34,17 +35,6 @@ class Shown implements View {
   }
 
   [Symbol.dispose](): void {}
-}
-
-async function withFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 // deno-lint-ignore no-explicit-any -- a test looks into records of several kinds

@@ -17,8 +17,8 @@ import {
   writeSafetensors,
 } from "../../src/model/mod.ts";
 import { assertEquals, assertRejects, assertThrows } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { TINY_CONFIG, tinyTensors } from "./_tiny_model.ts";
-import { withFolder } from "./_with_folder.ts";
 
 /** A tied Qwen3 of two layers. */
 const TIED = parseModelConfig({ ...TINY_CONFIG, tie_word_embeddings: true });

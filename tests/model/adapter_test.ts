@@ -13,8 +13,8 @@ import {
   writeSafetensors,
 } from "../../src/model/mod.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { TINY_CONFIG } from "./_tiny_model.ts";
-import { withFolder } from "./_with_folder.ts";
 
 const MODEL = parseModelConfig(TINY_CONFIG);
 const ADAPTER: AdapterConfig = {

@@ -9,8 +9,8 @@ import {
   type ResolveModelOptions,
 } from "../../src/model/hub/mod.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { Hub, type HubOptions } from "./_hub.ts";
-import { withFolder } from "./_with_folder.ts";
 
 const ID = "owner/tiny-model";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";

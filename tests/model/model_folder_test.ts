@@ -7,13 +7,13 @@ import {
 } from "../../src/model/mod.ts";
 import { ModelError } from "../../src/errors.ts";
 import { assertEquals, assertRejects, assertTrue } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import {
   TINY_CONFIG,
   TINY_FILES,
   tinyTensors,
   writeTinyModel,
 } from "./_tiny_model.ts";
-import { withFolder } from "./_with_folder.ts";
 
 Deno.test("loadModelFolder() opens a Hugging Face folder", async () => {
   await withFolder(async (folder) => {

@@ -5,9 +5,9 @@ import {
 } from "../../src/model/mod.ts";
 import { ModelError } from "../../src/errors.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { GOLDEN_FILES } from "./_golden_weights.ts";
 import { safetensorsBytes } from "./_safetensors_bytes.ts";
-import { withFolder } from "./_with_folder.ts";
 
 Deno.test("readSafetensors() reads what the safetensors library wrote", async () => {
   await withFolder(async (folder) => {

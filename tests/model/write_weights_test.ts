@@ -4,8 +4,8 @@ import {
   writeWeights,
 } from "../../src/model/mod.ts";
 import { assertEquals } from "../assert.ts";
+import { withFolder } from "../with_folder.ts";
 import { tinyTensors } from "./_tiny_model.ts";
-import { withFolder } from "./_with_folder.ts";
 
 Deno.test("writeWeights() cuts into shards that openWeights() puts together again", async () => {
   const tensors = tinyTensors();

@@ -19,6 +19,7 @@ import {
   assertTrue,
 } from "../assert.ts";
 import { TablePolicy } from "../trainer/_table_policy.ts";
+import { withFolder } from "../with_folder.ts";
 import {
   generateGroups,
   generateRun,
@@ -26,17 +27,6 @@ import {
   tokenText,
   writeStep,
 } from "./_generated_run.ts";
-
-async function withFolder(
-  test: (folder: string) => Promise<void> | void,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("RecordReader finds every token that RecordWriter was given", () =>
   withFolder(async (folder) => {

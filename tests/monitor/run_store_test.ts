@@ -3,17 +3,7 @@ import { UserError } from "../../src/errors.ts";
 import { RunStore } from "../../src/monitor/mod.ts";
 import type { StepRecord } from "../../src/monitor/mod.ts";
 import { assertEquals, assertMatch, assertRejects } from "../assert.ts";
-
-async function withFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withFolder } from "../with_folder.ts";
 
 function record(step: number): StepRecord {
   return { step, reward: step / 10, success: 0, seconds: { total: 1 } };

@@ -7,7 +7,7 @@ import {
 } from "../../src/model/mod.ts";
 import { assertEquals, assertRejects, assertThrows } from "../assert.ts";
 import { openSmall } from "../engine/_test_engine.ts";
-import { withFolder } from "../model/_with_folder.ts";
+import { withFolder } from "../with_folder.ts";
 import { hashedWeights, SMALL_SHAPE } from "./_hashed_model.ts";
 import {
   PLAIN_STEP,

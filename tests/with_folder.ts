@@ -1,6 +1,6 @@
 /** Runs `use` with the path of a fresh folder, which is removed afterwards. */
 export async function withFolder(
-  use: (folder: string) => Promise<void>,
+  use: (folder: string) => Promise<void> | void,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
